@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <stratumproxy/log.hpp>
+
+#include "admin/http.hpp"
+#include "admin/http_server.hpp"
+#include "store/store.hpp"
+
+namespace stratumproxyd {
+
+/// What the routes need; borrowed.
+struct api_context {
+  store& database;
+  stratumproxy::log_sink& log;
+  std::function<void(const std::string& name)> on_registered;  ///< an account is there that may have been asked for before
+  std::function<bool()> database_up;
+  std::function<bool()> ready;        ///< listening, and not draining
+  std::function<std::string()> metrics;
+};
+
+/// Registers every route of docs/api.md.
+void add_routes(http_server& server, const api_context& context);
+
+}  // namespace stratumproxyd

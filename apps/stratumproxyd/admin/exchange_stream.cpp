@@ -1,0 +1,83 @@
+#include "admin/exchange_stream.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace stratumproxyd {
+
+exchange_stream::exchange_stream(int fd, std::string_view head, std::string& pending, bool has_body, limits allowed)
+    : fd_(fd), head_(head), pending_(pending), has_body_(has_body), allowed_(allowed),
+      body_deadline_(clock::now() + allowed.body) {}
+
+bool exchange_stream::wait(short events, clock::time_point deadline) const {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
+    if (left <= 0) return false;
+    pollfd entry{fd_, events, 0};
+    const int ready = ::poll(&entry, 1, static_cast<int>(left));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+ssize_t exchange_stream::read(char* out, size_t size) {
+  if (!head_.empty()) {
+    const auto count = std::min(size, head_.size());
+    std::memcpy(out, head_.data(), count);
+    head_.remove_prefix(count);
+    return static_cast<ssize_t>(count);
+  }
+  if (!has_body_ || broken_ || body_read_ >= allowed_.body_bytes) return 0;
+  size = std::min(size, allowed_.body_bytes - body_read_);
+  if (!pending_.empty()) {
+    const auto count = std::min(size, pending_.size());
+    std::memcpy(out, pending_.data(), count);
+    pending_.erase(0, count);
+    body_read_ += count;
+    return static_cast<ssize_t>(count);
+  }
+  for (;;) {
+    const auto count = ::recv(fd_, out, size, MSG_DONTWAIT);
+    if (count > 0) body_read_ += static_cast<std::size_t>(count);
+    if (count >= 0) return count;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      broken_ = true;
+      return -1;
+    }
+    if (!wait(POLLIN, body_deadline_)) {
+      timed_out_ = true;
+      return -1;
+    }
+  }
+}
+
+ssize_t exchange_stream::write(const char* bytes, size_t size) {
+  // The time begins with the answer, not with the request: a handler may wait for the database.
+  if (answer_deadline_ == clock::time_point{}) answer_deadline_ = clock::now() + allowed_.answer;
+  std::size_t done = 0;
+  while (done < size && !broken_) {
+    const auto count = ::send(fd_, bytes + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count >= 0) done += static_cast<std::size_t>(count);
+    else if (errno == EAGAIN || errno == EWOULDBLOCK) broken_ = !wait(POLLOUT, answer_deadline_);
+    else if (errno != EINTR) broken_ = true;
+  }
+  return broken_ ? -1 : static_cast<ssize_t>(size);
+}
+
+// Nothing here asks for addresses; what the library copies into header fields stays empty.
+void exchange_stream::get_remote_ip_and_port(std::string& ip, int& port) const {
+  ip.clear();
+  port = 0;
+}
+
+void exchange_stream::get_local_ip_and_port(std::string& ip, int& port) const {
+  ip.clear();
+  port = 0;
+}
+
+}  // namespace stratumproxyd

@@ -1,0 +1,427 @@
+#include "admin/http_server.hpp"
+
+#include <fcntl.h>
+#include <httplib.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "admin/exchange_stream.hpp"
+#include "admin/request_head.hpp"
+
+namespace stratumproxyd {
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+constexpr std::size_t discard_limit = 4 * 1'048'576;
+constexpr std::chrono::seconds linger_time{2};
+constexpr std::chrono::milliseconds pause_without_descriptors{100};
+
+class descriptor {
+ public:
+  explicit descriptor(int fd = -1) noexcept : fd_(fd) {}
+  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  descriptor& operator=(descriptor&& other) noexcept {
+    if (this != &other) {
+      reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  ~descriptor() { reset(); }
+  void reset() noexcept {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+  [[nodiscard]] int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+std::error_code last_error() { return {errno, std::system_category()}; }
+
+struct connection {
+  enum class phase : std::uint8_t {
+    reading,    ///< the next head
+    lingering,  ///< answered and closed by us; what the client still sends is read, or it would lose the answer
+  };
+  descriptor socket;
+  std::string buffer;
+  phase state = phase::reading;
+  clock_type::time_point deadline;
+  unsigned served = 0;
+  std::size_t discarded = 0;
+};
+
+/// The part of the library that is used: the parser of requests and the table of routes.
+class library : public httplib::Server {
+ public:
+  bool exchange(exchange_stream& stream, bool close) {
+    bool closed = false;
+    return process_request(stream, close, closed, nullptr);
+  }
+};
+
+http_request to_request(const httplib::Request& from) {
+  http_request out;
+  out.method = from.method;
+  out.path = from.target.substr(0, from.target.find('?'));
+  out.host = from.get_header_value("Host");
+  out.origin = from.get_header_value("Origin");
+  out.fetch_site = from.get_header_value("Sec-Fetch-Site");
+  out.authorization = from.get_header_value("Authorization");
+  out.content_type = from.get_header_value("Content-Type");
+  return out;
+}
+
+void fill(httplib::Response& out, http_response answer) {
+  out.status = answer.status;
+  for (auto& [name, value] : answer.headers) out.set_header(name, value);
+  out.set_header("Content-Type", answer.content_type);
+  out.body = std::move(answer.body);
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 408: return "Request Timeout";
+    case 411: return "Length Required";
+    case 413: return "Payload Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
+    case 505: return "HTTP Version Not Supported";
+  }
+  return "Error";
+}
+
+std::string refusal(const head_error& error) {
+  const auto answer = http_error(error.status, error.text);
+  return "HTTP/1.1 " + std::to_string(error.status) + ' ' + std::string(reason_phrase(error.status)) +
+         "\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(answer.body.size()) +
+         "\r\n\r\n" + answer.body;
+}
+
+}  // namespace
+
+class http_server::impl {
+ public:
+  explicit impl(http_limits limits) : limits_(limits) {
+    library_.set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& out) {
+      auto refused = admit(to_request(from));
+      if (!refused) return httplib::Server::HandlerResponse::Unhandled;
+      fill(out, std::move(*refused));
+      return httplib::Server::HandlerResponse::Handled;
+    });
+    library_.set_exception_handler([](const httplib::Request&, httplib::Response& out, std::exception_ptr) {
+      fill(out, http_error(500, "internal error"));
+    });
+    library_.set_error_handler(httplib::Server::Handler([](const httplib::Request&, httplib::Response& out) {
+      if (out.body.empty()) fill(out, http_error(out.status, "the request is malformed"));
+    }));
+    library_.set_keep_alive_max_count(limits.requests);
+    library_.set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(limits.head).count());
+  }
+
+  ~impl() { stop(); }
+
+  void route(const std::string& method, const std::string& path, http_handler handler) {
+    routes_.emplace_back(method, path);
+    if (method == "GET") {
+      library_.Get(path, [handler](const httplib::Request& from, httplib::Response& out) { fill(out, handler(to_request(from))); });
+      return;
+    }
+    auto with_body = [handler](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader& read) {
+      auto request = to_request(from);
+      bool too_large = false;
+      const bool whole = read([&](const char* bytes, std::size_t count) {
+        too_large = request.body.size() + count > max_body_bytes;
+        if (!too_large) request.body.append(bytes, count);
+        return !too_large;
+      });
+      if (too_large) fill(out, http_error(413, "the body is larger than 65536 bytes"));
+      else if (!whole) fill(out, http_error(400, "the body is incomplete or malformed"));
+      else fill(out, handler(request));
+    };
+    if (method == "POST") library_.Post(path, std::move(with_body));
+    else library_.Put(path, std::move(with_body));
+  }
+
+  void set_guard(http_guard guard) { guard_ = std::move(guard); }
+
+  std::error_code bind(const endpoint& where) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(where.host.c_str(), std::to_string(where.port).c_str(), &hints, &found) != 0)
+      return std::make_error_code(std::errc::address_not_available);
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
+
+    descriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return last_error();
+    const int on = 1;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0 || ::listen(socket.get(), 128) != 0) return last_error();
+
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return last_error();
+    address_ = where;
+    address_.port = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
+                                                      : reinterpret_cast<sockaddr_in&>(bound).sin_port);
+    listener_ = std::move(socket);
+    wake_ = descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return wake_ ? std::error_code{} : last_error();
+  }
+
+  [[nodiscard]] endpoint address() const { return address_; }
+
+  void start() {
+    gatherer_ = std::thread([this] { gather(); });
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      for (const int fd : in_work_) ::shutdown(fd, SHUT_RDWR);
+    }
+    work_.notify_all();
+    wake();
+    if (gatherer_.joinable()) gatherer_.join();
+    for (auto& worker : workers_) worker.join();
+    workers_.clear();
+    returned_.clear();
+    listener_.reset();
+  }
+
+ private:
+  using connection_ptr = std::unique_ptr<connection>;
+
+  std::optional<http_response> admit(const http_request& request) const {
+    if (guard_)
+      if (auto refused = guard_(request)) return refused;
+    std::string allowed;
+    for (const auto& [method, path] : routes_) {
+      if (path != request.path) continue;
+      if (method == request.method || (method == "GET" && request.method == "HEAD")) return std::nullopt;
+      allowed += (allowed.empty() ? "" : ", ") + method + (method == "GET" ? ", HEAD" : "");
+    }
+    if (allowed.empty()) return http_error(404, "there is nothing at this path");
+    auto refused = http_error(405, "this method is not allowed here");
+    refused.headers.emplace_back("Allow", allowed);
+    return refused;
+  }
+
+  void wake() const {
+    const std::uint64_t one = 1;
+    if (wake_ && ::write(wake_.get(), &one, sizeof one) < 0) return;  // full: it wakes anyway
+  }
+
+  // --- the gathering thread ------------------------------------------------------------------------------------------
+
+  void gather() {
+    std::vector<pollfd> entries;
+    for (;;) {
+      std::size_t busy = 0;
+      {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) break;
+        for (auto& back : returned_) idle_.push_back(std::move(back));
+        returned_.clear();
+        busy = in_work_.size() + queue_.size();
+      }
+      // A kept connection may have its next request in the buffer already.
+      for (auto& each : idle_) dispatch_if_complete(each);
+      std::erase(idle_, nullptr);
+
+      const auto now = clock_type::now();
+      const bool may_accept = now >= accept_again_;
+      entries.assign({{wake_.get(), POLLIN, 0}, {may_accept ? listener_.get() : -1, POLLIN, 0}});
+      auto next = may_accept ? now + std::chrono::seconds(60) : accept_again_;
+      for (const auto& each : idle_) {
+        entries.push_back({each->socket.get(), POLLIN, 0});
+        next = std::min(next, each->deadline);
+      }
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
+      if (::poll(entries.data(), entries.size(), static_cast<int>(std::max<decltype(left)>(left, 0))) < 0) continue;
+
+      std::uint64_t count = 0;
+      if (entries[0].revents && ::read(wake_.get(), &count, sizeof count) < 0) continue;
+      const auto later = clock_type::now();
+      for (std::size_t i = 0; i < idle_.size(); ++i) {
+        if (entries[i + 2].revents) receive(idle_[i]);
+        if (idle_[i] && idle_[i]->deadline <= later) expire(idle_[i]);
+      }
+      std::erase(idle_, nullptr);
+      if (entries[1].revents) accept_one(busy);
+    }
+    idle_.clear();
+  }
+
+  void accept_one(std::size_t busy) {
+    descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) {
+      const bool nothing_wrong = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+      if (!nothing_wrong) accept_again_ = clock_type::now() + pause_without_descriptors;
+      return;
+    }
+    if (idle_.size() + busy >= limits_.connections) {
+      const auto oldest = std::ranges::min_element(idle_, {}, [](const auto& each) { return each->deadline; });
+      if (oldest == idle_.end()) return;
+      idle_.erase(oldest);
+    }
+    const int on = 1;
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    auto fresh = std::make_unique<connection>();
+    fresh->socket = std::move(socket);
+    fresh->deadline = clock_type::now() + limits_.head;
+    idle_.push_back(std::move(fresh));
+  }
+
+  void receive(connection_ptr& each) {
+    char bytes[16'384];
+    const auto count = ::recv(each->socket.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (count <= 0) {
+      each.reset();
+      return;
+    }
+    if (each->state == connection::phase::lingering) {
+      each->discarded += static_cast<std::size_t>(count);
+      if (each->discarded > discard_limit) each.reset();
+      return;
+    }
+    each->buffer.append(bytes, static_cast<std::size_t>(count));
+    dispatch_if_complete(each);
+  }
+
+  void dispatch_if_complete(connection_ptr& each) {
+    if (!each || each->state != connection::phase::reading) return;
+    const auto length = head_length(each->buffer);
+    if (length == 0 && each->buffer.size() <= max_head_bytes) return;
+    if (length == 0 || length > max_head_bytes) {
+      if (!refuse(*each, {431, "the headers are too large"})) each.reset();
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(each));
+    if (queue_.size() > waiting_workers_ && workers_.size() < limits_.threads) workers_.emplace_back([this] { work(); });
+    work_.notify_one();
+  }
+
+  void expire(connection_ptr& each) {
+    const bool answer = each->state == connection::phase::reading && !each->buffer.empty();
+    if (!answer || !refuse(*each, {408, "the request took too long"})) each.reset();
+  }
+
+  // So short an answer fits into the socket's buffer; if it does not, the client never read the ones before.
+  static bool refuse(connection& each, const head_error& error) {
+    const auto text = refusal(error);
+    if (::send(each.socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return false;
+    linger(each);
+    return true;
+  }
+
+  static void linger(connection& each) {
+    ::shutdown(each.socket.get(), SHUT_WR);
+    each.state = connection::phase::lingering;
+    each.buffer.clear();
+    each.deadline = clock_type::now() + linger_time;
+  }
+
+  // --- the working threads -------------------------------------------------------------------------------------------
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      ++waiting_workers_;
+      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      --waiting_workers_;
+      if (stopping_) return;
+      auto each = std::move(queue_.front());
+      queue_.pop_front();
+      const int fd = each->socket.get();
+      in_work_.push_back(fd);
+      lock.unlock();
+      const bool usable = serve(*each);
+      lock.lock();
+      // Before it is closed: its number may be given to the next connection at once.
+      std::erase(in_work_, fd);
+      if (!usable) continue;
+      returned_.push_back(std::move(each));
+      wake();
+    }
+  }
+
+  // False when the connection is to be closed at once.
+  bool serve(connection& each) {
+    const auto length = head_length(each.buffer);
+    const auto parsed = parse_request_head(std::string_view(each.buffer).substr(0, length));
+    if (const auto* error = std::get_if<head_error>(&parsed)) return refuse(each, *error);
+    const auto& head = std::get<request_head>(parsed);
+    each.buffer.erase(0, length);
+    ++each.served;
+    // After a body the connection is not used again: where an unread body ends would have to be guessed.
+    const bool keep = head.keep_alive && !head.has_body && each.served < limits_.requests;
+    exchange_stream stream(each.socket.get(), head.text, each.buffer, head.has_body,
+                           {limits_.body, limits_.answer, 8 * max_body_bytes});
+    const bool answered = library_.exchange(stream, !keep);
+    if (stream.is_broken()) return false;
+    if (answered && keep) each.deadline = clock_type::now() + limits_.head;
+    else linger(each);
+    return true;
+  }
+
+  const http_limits limits_;
+  library library_;
+  http_guard guard_;
+  std::vector<std::pair<std::string, std::string>> routes_;
+  endpoint address_;
+  descriptor listener_;
+  descriptor wake_;
+
+  // Of the gathering thread.
+  std::vector<connection_ptr> idle_;
+  clock_type::time_point accept_again_{};
+  std::thread gatherer_;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable work_;
+  bool stopping_ = false;
+  std::deque<connection_ptr> queue_;
+  std::vector<connection_ptr> returned_;
+  std::vector<int> in_work_;
+  std::size_t waiting_workers_ = 0;
+  std::vector<std::thread> workers_;  // started by the gathering thread as they are needed
+};
+
+http_server::http_server(http_limits limits) : impl_(std::make_unique<impl>(limits)) {}
+http_server::~http_server() = default;
+void http_server::route(const std::string& method, const std::string& path, http_handler handler) {
+  impl_->route(method, path, std::move(handler));
+}
+void http_server::set_guard(http_guard guard) { impl_->set_guard(std::move(guard)); }
+std::error_code http_server::bind(const endpoint& where) { return impl_->bind(where); }
+endpoint http_server::address() const { return impl_->address(); }
+void http_server::start() { impl_->start(); }
+void http_server::stop() { impl_->stop(); }
+
+}  // namespace stratumproxyd

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "admin/http.hpp"
+#include "endpoint.hpp"
+
+namespace stratumproxyd {
+
+struct http_limits {
+  std::size_t connections = 512;             ///< one more evicts the one that has been silent longest
+  std::size_t threads = 64;                  ///< requests that are worked on at once
+  std::chrono::milliseconds head{5'000};     ///< for a whole head, and for an idle kept connection
+  std::chrono::milliseconds body{5'000};
+  std::chrono::milliseconds answer{10'000};  ///< for the client to take the answer
+  unsigned requests = 100;                   ///< on one connection
+};
+
+/// An HTTP/1.1 server for few routes and untrusted clients. One thread gathers request heads, so that a client which
+/// dawdles costs a descriptor and no thread; complete heads go to the library on a pool of threads.
+///
+/// The library's own listener is not used: it binds a port that is taken (SO_REUSEPORT), answers 500 on descriptors
+/// above 1023, reads heads of any size, and stops for good when accept() fails once.
+class http_server {
+ public:
+  explicit http_server(http_limits limits = {});
+  ~http_server();
+  http_server(const http_server&) = delete;
+  http_server& operator=(const http_server&) = delete;
+
+  /// Before start(). The path is matched as it is sent; HEAD works wherever GET does.
+  void route(const std::string& method, const std::string& path, http_handler handler);
+  void set_guard(http_guard guard);
+
+  /// Binds and listens; start() begins to answer. Port 0 picks a free one.
+  [[nodiscard]] std::error_code bind(const endpoint& where);
+  [[nodiscard]] endpoint address() const;
+  void start();
+  /// Ends every connection; returns when no handler runs any more. Idempotent.
+  void stop();
+
+ private:
+  class impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace stratumproxyd

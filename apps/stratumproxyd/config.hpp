@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <stratumproxy/log.hpp>
+#include <stratumproxy/options.hpp>
+
+namespace stratumproxyd {
+
+/// What is wrong with the options or the file, in one line that names the key, the file and the line.
+struct config_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+enum class log_format : std::uint8_t { text, json };
+
+struct web_config {
+  std::string address = "127.0.0.1:8080";  ///< port 0 picks a free one
+  std::filesystem::path token_file;        ///< empty: no token
+  bool allow_open = false;                 ///< any address may be bound without a token
+  std::vector<std::string> hosts;          ///< names besides localhost that a request may call a loopback server
+};
+
+struct log_config {
+  stratumproxy::log_level level = stratumproxy::log_level::info;
+  log_format format = log_format::text;
+};
+
+struct database_config {
+  std::string url = "sqlite:stratumproxy.db";
+  std::filesystem::path migrations;  ///< empty: the installed ones, else those of the source tree
+};
+
+struct metrics_config {
+  std::string tag;  ///< value of the label `proxy`; empty: the bound stratum address
+  std::chrono::milliseconds flush{2'000};
+};
+
+struct config {
+  stratumproxy::options proxy;
+  web_config web;
+  log_config log;
+  database_config db;
+  metrics_config metrics;
+};
+
+/// What the command line asks for.
+struct command_line {
+  enum class action : std::uint8_t { run, print };
+  action what = action::run;
+  std::string text;  ///< to print on standard output, for --help and --version
+  config settings;
+};
+
+/// Reads the flags, then the file that --config names; flags win. Throws config_error.
+[[nodiscard]] command_line parse_command_line(int argc, const char* const* argv);
+
+/// Applies a TOML text to `settings`; `name` is for messages. Throws config_error.
+void apply_toml(config& settings, std::string_view text, const std::string& name);
+
+/// Reads a regular file of at most `limit` bytes; a FIFO or a device would block the start. Throws config_error, which
+/// calls the file `what`.
+[[nodiscard]] std::string read_regular_file(const std::filesystem::path& path, std::size_t limit, std::string_view what);
+
+/// The directory that holds sqlite/ and postgresql/: the configured one, that of the installation, or of the source tree.
+[[nodiscard]] std::filesystem::path migrations_directory(const database_config& settings);
+
+}  // namespace stratumproxyd

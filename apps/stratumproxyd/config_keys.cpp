@@ -1,0 +1,249 @@
+#include "config_keys.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "endpoint.hpp"
+
+namespace stratumproxyd {
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string set_text(std::string& out, const config_value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (!text || text->find('\0') != std::string::npos) return "a string";
+  out = *text;
+  return {};
+}
+
+std::string set_address(std::string& out, const config_value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (!text || !parse_endpoint(*text)) return "a string HOST:PORT, such as \"127.0.0.1:9332\" or \"[::]:9332\"";
+  out = *text;
+  return {};
+}
+
+std::string set_path(std::filesystem::path& out, const config_value& value) {
+  std::string text;
+  if (auto expected = set_text(text, value); !expected.empty()) return expected;
+  out = text;
+  return {};
+}
+
+std::string set_flag(bool& out, const config_value& value) {
+  const auto* flag = std::get_if<bool>(&value);
+  if (!flag) return "true or false";
+  out = *flag;
+  return {};
+}
+
+template <class T>
+std::string set_number(T& out, const config_value& value, std::int64_t low, std::int64_t high) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  if (!number || *number < low || *number > high) return fmt::format("a whole number from {} to {}", low, high);
+  out = static_cast<T>(*number);
+  return {};
+}
+
+std::string set_seconds(milliseconds& out, const config_value& value, double low, double high) {
+  double seconds = std::nan("");
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) seconds = static_cast<double>(*whole);
+  if (const auto* fraction = std::get_if<double>(&value)) seconds = *fraction;
+  if (!(seconds >= low && seconds <= high)) return fmt::format("a number of seconds from {} to {}", low, high);
+  out = milliseconds(std::llround(seconds * 1000));
+  return {};
+}
+
+template <class Enum>
+std::string set_word(Enum& out, const config_value& value, std::initializer_list<std::pair<std::string_view, Enum>> words) {
+  const auto* text = std::get_if<std::string>(&value);
+  std::string known;
+  for (const auto& [word, meaning] : words) {
+    if (text && *text == word) {
+      out = meaning;
+      return {};
+    }
+    known += (known.empty() ? "\"" : ", \"") + std::string(word) + '"';
+  }
+  return "one of " + known;
+}
+
+std::string set_hosts(std::vector<std::string>& out, const config_value& value) {
+  const auto* hosts = std::get_if<std::vector<std::string>>(&value);
+  const auto is_host = [](const std::string& host) { return parse_endpoint(host + ":0").has_value(); };
+  if (!hosts || !std::ranges::all_of(*hosts, is_host)) return "an array of host names without ports";
+  out.clear();
+  for (const auto& host : *hosts) out.push_back(parse_endpoint(host + ":0")->host);
+  return {};
+}
+
+std::string set_agents(std::vector<std::pair<std::string, unsigned>>& out, const config_value& value) {
+  const auto* table = std::get_if<std::map<std::string, std::int64_t>>(&value);
+  const auto good = [](const auto& entry) { return !entry.first.empty() && entry.second >= 2 && entry.second <= 8; };
+  if (!table || !std::ranges::all_of(*table, good))
+    return "a table from the beginning of a user agent to a number of bytes from 2 to 8";
+  out.assign(table->begin(), table->end());
+  // The longest prefix wins, whatever the order in the file.
+  std::ranges::stable_sort(out, [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  return {};
+}
+
+std::string set_tag(std::string& out, const config_value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  const auto plain = [](unsigned char c) { return c >= 0x20 && c != 0x7f; };
+  if (!text || text->size() > 128 || !std::ranges::all_of(*text, plain))
+    return "a string of at most 128 bytes without control characters";
+  out = *text;
+  return {};
+}
+
+std::string set_database(std::string& out, const config_value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  const auto is = [&](std::string_view scheme) { return text->starts_with(scheme) && text->size() > scheme.size(); };
+  if (!text || text->find('\0') != std::string::npos ||
+      !(is("sqlite:") || text->starts_with("postgresql://") || text->starts_with("postgres://")))
+    return "\"sqlite:PATH\" or \"postgresql://...\"";
+  out = *text;
+  return {};
+}
+
+constexpr double day = 86'400;
+constexpr std::int64_t mebibyte = 1'048'576;
+
+template <class Get>
+config_key number(std::string_view name, Get get, std::int64_t low, std::int64_t high) {
+  return {name, [=](config& c, const config_value& v) { return set_number(get(c), v, low, high); }};
+}
+
+template <class Get>
+config_key seconds(std::string_view name, Get get, double low = 0.001, double high = day) {
+  return {name, [=](config& c, const config_value& v) { return set_seconds(get(c), v, low, high); }};
+}
+
+#define SPX_AT(member) [](config& c) -> auto& { return c.member; }
+
+std::vector<config_key> make_keys() {
+  using stratumproxy::log_level;
+  return {
+      {"stratum.addr", [](config& c, const config_value& v) { return set_address(c.proxy.address, v); }},
+      number("stratum.threads", SPX_AT(proxy.threads), 0, 256),
+
+      {"web.addr", [](config& c, const config_value& v) { return set_address(c.web.address, v); }},
+      {"web.token_file", [](config& c, const config_value& v) { return set_path(c.web.token_file, v); }},
+      {"web.allow_open", [](config& c, const config_value& v) { return set_flag(c.web.allow_open, v); }},
+      {"web.hosts", [](config& c, const config_value& v) { return set_hosts(c.web.hosts, v); }},
+
+      {"db.url", [](config& c, const config_value& v) { return set_database(c.db.url, v); }},
+      {"db.migrations", [](config& c, const config_value& v) { return set_path(c.db.migrations, v); }},
+
+      {"log.level", [](config& c, const config_value& v) {
+         return set_word<log_level>(c.log.level, v, {{"debug", log_level::debug}, {"info", log_level::info},
+                                                     {"warning", log_level::warning}, {"error", log_level::error}});
+       }},
+      {"log.format", [](config& c, const config_value& v) {
+         return set_word<log_format>(c.log.format, v, {{"text", log_format::text}, {"json", log_format::json}});
+       }},
+
+      {"metrics.tag", [](config& c, const config_value& v) { return set_tag(c.metrics.tag, v); }},
+      seconds("metrics.window_seconds", SPX_AT(proxy.metrics.window)),
+      seconds("metrics.interval_seconds", SPX_AT(proxy.metrics.interval)),
+      seconds("metrics.flush_seconds", SPX_AT(metrics.flush), 0.01, 3'600),
+
+      seconds("session.grace_seconds", SPX_AT(proxy.session.grace), 0),
+      seconds("session.hold_seconds", SPX_AT(proxy.session.hold), 0),
+      seconds("session.refresh_seconds", SPX_AT(proxy.session.refresh)),
+      number("session.max_kept_per_address", SPX_AT(proxy.session.max_kept_per_address), 0, 1'000'000),
+      number("session.max_kept_per_account", SPX_AT(proxy.session.max_kept_per_account), 0, 1'000'000),
+      number("session.version_mask", SPX_AT(proxy.session.version_mask), 0, 0xffffffff),
+
+      number("split.mark_bytes", SPX_AT(proxy.split.mark_bytes), 1, 4),
+      number("split.miner_bytes", SPX_AT(proxy.split.miner_bytes), 2, 8),
+      {"split.by_agent", [](config& c, const config_value& v) { return set_agents(c.proxy.split.by_agent, v); }},
+
+      number("upstream.line_bytes", SPX_AT(proxy.upstream.line_bytes), 1'024, 16 * mebibyte),
+      number("upstream.output_bytes", SPX_AT(proxy.upstream.output_bytes), 4'096, 64 * mebibyte),
+      number("upstream.connects_per_second", SPX_AT(proxy.upstream.connects_per_second), 1, 100'000),
+      seconds("upstream.verdict_timeout_seconds", SPX_AT(proxy.upstream.verdict_timeout)),
+      seconds("upstream.connect_timeout_seconds", SPX_AT(proxy.upstream.connect_timeout)),
+      seconds("upstream.configure_timeout_seconds", SPX_AT(proxy.upstream.configure_timeout)),
+      seconds("upstream.handshake_timeout_seconds", SPX_AT(proxy.upstream.handshake_timeout)),
+      seconds("upstream.silence_seconds", SPX_AT(proxy.upstream.silence)),
+      seconds("upstream.retry_min_seconds", SPX_AT(proxy.upstream.retry_min)),
+      seconds("upstream.retry_max_seconds", SPX_AT(proxy.upstream.retry_max)),
+      seconds("upstream.refusal_min_seconds", SPX_AT(proxy.upstream.refusal_min)),
+      seconds("upstream.refusal_max_seconds", SPX_AT(proxy.upstream.refusal_max)),
+      seconds("upstream.share_wait_seconds", SPX_AT(proxy.upstream.share_wait), 0),
+      seconds("upstream.spread_seconds", SPX_AT(proxy.upstream.spread), 0),
+
+      number("limits.line_bytes", SPX_AT(proxy.limits.line_bytes), 512, mebibyte),
+      seconds("limits.first_message_seconds", SPX_AT(proxy.limits.first_message)),
+      seconds("limits.authorize_seconds", SPX_AT(proxy.limits.authorize)),
+      seconds("limits.idle_seconds", SPX_AT(proxy.limits.idle)),
+      number("limits.output_bytes", SPX_AT(proxy.limits.output_bytes), 16'384, 64 * mebibyte),
+      seconds("limits.output_blocked_seconds", SPX_AT(proxy.limits.output_blocked)),
+      number("limits.in_flight", SPX_AT(proxy.limits.in_flight), 1, 4'096),
+      number("limits.error_budget", SPX_AT(proxy.limits.error_budget), 1, 1'000'000),
+      number("limits.failed_authorizes", SPX_AT(proxy.limits.failed_authorizes), 1, 1'000'000),
+      number("limits.invalid_ratio_percent", SPX_AT(proxy.limits.invalid_ratio_percent), 1, 100),
+      number("limits.invalid_minimum", SPX_AT(proxy.limits.invalid_minimum), 1, 1'000'000),
+      number("limits.unauthorized_per_address", SPX_AT(proxy.limits.unauthorized_per_address), 1, 1'000'000),
+      number("limits.connections", SPX_AT(proxy.limits.connections), 0, 10'000'000),
+  };
+}
+
+#undef SPX_AT
+
+std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const auto above = row[j + 1];
+      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::span<const config_key> config_keys() {
+  static const std::vector<config_key> keys = make_keys();
+  return keys;
+}
+
+std::string_view nearest_name(std::string_view name, std::span<const std::string_view> candidates) {
+  std::string_view best;
+  std::size_t fewest = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const auto candidate : candidates) {
+    if (const auto count = edits(name.substr(0, 64), candidate); count < fewest) {
+      fewest = count;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::string contradiction(const config& settings) {
+  const auto& upstream = settings.proxy.upstream;
+  if (upstream.retry_min > upstream.retry_max)
+    return "upstream.retry_min_seconds is more than upstream.retry_max_seconds";
+  if (upstream.refusal_min > upstream.refusal_max)
+    return "upstream.refusal_min_seconds is more than upstream.refusal_max_seconds";
+  if (settings.proxy.metrics.interval > settings.proxy.metrics.window)
+    return "metrics.interval_seconds is more than metrics.window_seconds";
+  const auto stratum = parse_endpoint(settings.proxy.address);
+  const auto web = parse_endpoint(settings.web.address);
+  if (stratum && web && stratum->port != 0 && stratum->text() == web->text())
+    return "stratum.addr and web.addr are the same address";
+  return {};
+}
+
+}  // namespace stratumproxyd

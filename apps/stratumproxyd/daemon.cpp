@@ -1,0 +1,159 @@
+#include "daemon.hpp"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <stratumproxy/proxy.hpp>
+
+#include "admin/access.hpp"
+#include "admin/api.hpp"
+#include "admin/http_server.hpp"
+#include "endpoint.hpp"
+#include "event_log.hpp"
+#include "exporter.hpp"
+#include "store/cached_accounts.hpp"
+#include "store/store.hpp"
+#include "store_monitor.hpp"
+#include "totals_flusher.hpp"
+
+namespace stratumproxyd {
+namespace {
+
+using stratumproxy::log_level;
+
+constexpr std::chrono::seconds drain_limit{10};
+
+std::string token_of(const config& settings) {
+  return settings.web.token_file.empty() ? std::string() : read_token(settings.web.token_file);
+}
+
+void check_exposure(const config& settings, const endpoint& web, const std::string& token) {
+  if (!token.empty() || settings.web.allow_open || web.is_loopback()) return;
+  throw std::runtime_error(fmt::format("web.addr {} can be reached from elsewhere and there is no token: give --web.token-file FILE, "
+                                       "or listen on 127.0.0.1, or set allow_open = true under [web]", web.text()));
+}
+
+}  // namespace
+
+class daemon::impl {
+ public:
+  explicit impl(const config& settings) : log_(settings.log) {
+    // What is wrong with the configuration is said before the database is touched.
+    const auto web = *parse_endpoint(settings.web.address);
+    auto token = token_of(settings);
+    check_exposure(settings, web, token);
+    warn_about(settings);
+
+    database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
+    accounts_.emplace(*database_);
+
+    if (const auto error = http_.bind(web)) {
+      throw std::runtime_error(fmt::format("cannot listen on web.addr {}: {}; choose another with --web.addr", web.text(),
+                                           error.message()));
+    }
+    access_.emplace(http_.address(), settings.web.hosts);
+    access_->set_token(std::move(token));
+
+    proxy_.emplace(settings.proxy, *accounts_, log_);
+    if (const auto error = proxy_->start()) {
+      throw std::runtime_error(fmt::format("cannot listen on stratum.addr {}: {}; choose another with --stratum.addr",
+                                           settings.proxy.address, error.message()));
+    }
+    tag_ = settings.metrics.tag.empty() ? proxy_->address() : settings.metrics.tag;
+    flusher_.emplace(*database_, tag_, [this] { return proxy_->snapshot().totals; }, log_);
+    flusher_->start(settings.metrics.flush);
+    monitor_.emplace(*database_, log_);
+
+    http_.set_guard([this](const http_request& request) { return access_->check(request); });
+    add_routes(http_, {.database = *database_,
+                       .log = log_,
+                       .on_registered = [this](const std::string& name) { accounts_->forget(name); },
+                       .database_up = [this] { return monitor_->is_up(); },
+                       .ready = [this] { return !draining_; },
+                       .metrics = [this] { return metrics_page(); }});
+    http_.start();
+    log_.write(log_level::info, "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
+  }
+
+  ~impl() {
+    http_.stop();
+    if (flusher_) flusher_->stop();
+    monitor_.reset();
+    if (proxy_) proxy_->stop();
+  }
+
+  [[nodiscard]] std::string ready_addresses() const {
+    return fmt::format("stratum={} web={}", proxy_->address(), http_.address().text());
+  }
+
+  void reload(const config& settings) try {
+    auto token = token_of(settings);
+    check_exposure(settings, http_.address(), token);
+    warn_about(settings);
+    access_->set_token(std::move(token));
+    log_.set_level(settings.log.level);
+    reload_ok_ = true;
+    log_.write(log_level::info, "reloaded", "token and log level; every other change needs a restart");
+  } catch (const std::exception& error) {
+    refuse_reload(error.what());
+  }
+
+  void refuse_reload(const std::string& why) {
+    reload_ok_ = false;
+    log_.write(log_level::error, "reload_refused", why);
+  }
+
+  void drain() {
+    draining_ = true;
+    log_.write(log_level::info, "draining", "");
+    const bool all_left = proxy_->drain(drain_limit);
+    flusher_->stop();
+    const bool written = flusher_->flush();
+    log_.write(all_left && written ? log_level::info : log_level::warning, "stopped",
+               fmt::format("{}{}", all_left ? "all workers left in order" : "some workers were cut off",
+                           written ? "" : "; the last totals are not in the database"));
+  }
+
+ private:
+  void warn_about(const config& settings) {
+    if (!settings.web.token_file.empty() && is_world_readable(settings.web.token_file))
+      log_.write(log_level::warning, "token_file_world_readable", settings.web.token_file.string());
+  }
+
+  std::string metrics_page() {
+    // One at a time: the memory of one page is enough.
+    const std::lock_guard lock(scrape_);
+    const auto now = proxy_->snapshot();
+    const auto committed = flusher_->committed();
+    return exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .committed = committed,
+                       .process = read_process_stats(), .database_up = monitor_->is_up(), .reload_ok = reload_ok_});
+  }
+
+  // In the order of their lives: what is made later uses what was made before.
+  event_log log_;
+  std::unique_ptr<store> database_;
+  std::optional<cached_accounts> accounts_;
+  std::optional<stratumproxy::proxy> proxy_;
+  std::string tag_;
+  std::optional<totals_flusher> flusher_;
+  std::optional<store_monitor> monitor_;
+  std::optional<access_rules> access_;
+  std::atomic<bool> draining_{false};
+  std::atomic<bool> reload_ok_{true};
+  std::mutex scrape_;
+  http_server http_;
+};
+
+daemon::daemon(const config& settings) : impl_(std::make_unique<impl>(settings)) {}
+daemon::~daemon() = default;
+std::string daemon::ready_line() const { return "stratumproxyd ready " + impl_->ready_addresses(); }
+void daemon::reload(const config& settings) { impl_->reload(settings); }
+void daemon::refuse_reload(const std::string& why) { impl_->refuse_reload(why); }
+void daemon::drain() { impl_->drain(); }
+
+}  // namespace stratumproxyd

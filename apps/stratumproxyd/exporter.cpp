@@ -1,0 +1,262 @@
+#include "exporter.hpp"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace stratumproxyd {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using labels = std::vector<ClientMetric::Label>;
+namespace metrics = stratumproxy::metrics;
+
+/// Families in the order in which they were made.
+class page {
+ public:
+  explicit page(std::string_view tag) : tag_(tag) {}
+
+  MetricFamily& family(std::string_view name, MetricType type, std::string_view help) {
+    return families_.emplace_back(MetricFamily{std::string(name), std::string(help), type, {}});
+  }
+
+  void add(MetricFamily& family, labels rest, double value) {
+    ClientMetric metric = labelled(std::move(rest));
+    if (family.type == MetricType::Counter) metric.counter.value = value;
+    else metric.gauge.value = value;
+    family.metric.push_back(std::move(metric));
+  }
+
+  void gauge(std::string_view name, std::string_view help, double value) {
+    add(family(name, MetricType::Gauge, help), {}, value);
+  }
+  /// A metric of the process itself, which other exporters have too: without the label `proxy`.
+  void process(std::string_view name, MetricType type, std::string_view help, double value) {
+    auto& made = family(name, type, help);
+    auto& metric = made.metric.emplace_back();
+    (type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  }
+  ClientMetric labelled(labels rest) const {
+    ClientMetric metric;
+    metric.label.reserve(rest.size() + 1);
+    metric.label.push_back({"proxy", tag_});
+    std::ranges::move(rest, std::back_inserter(metric.label));
+    return metric;
+  }
+
+  std::string text() {
+    std::erase_if(families_, [](const MetricFamily& made) { return made.metric.empty(); });
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, families_);
+    return std::move(out).str();
+  }
+
+ private:
+  std::string tag_;
+  std::vector<MetricFamily> families_;
+};
+
+struct worker_shares {
+  metrics::share_counts shares;
+  double hashrate = 0;
+  double difficulty = 0;
+  bool up = false;
+};
+
+using worker_key = std::pair<std::string_view, std::string_view>;  // address, account
+using share_key = std::tuple<std::string_view, std::string_view, std::string_view, std::string_view>;  // and algorithm, pool
+
+void add_workers(page& out, const metrics::snapshot& now) {
+  std::map<worker_key, bool> up;
+  std::map<share_key, worker_shares> rows;
+  for (const auto& row : now.workers) {
+    auto& alive = up[{row.address, row.account}];
+    alive = alive || row.up;
+    if (row.pool.empty()) continue;
+    auto& sum = rows[{row.address, row.account, row.algorithm, row.pool}];
+    sum.shares += row.shares;
+    sum.hashrate += row.hashrate;
+    // A kept session beside its live successor must not hide the difficulty that is in force.
+    if (row.up || !sum.up) sum.difficulty = row.difficulty;
+    sum.up = sum.up || row.up;
+  }
+
+  auto& ups = out.family("proxy_worker_up", MetricType::Gauge,
+                         "1 while the worker is connected and logged in, 0 while its session is kept for it");
+  for (const auto& [key, alive] : up)
+    out.add(ups, {{"worker", std::string(key.first)}, {"user", std::string(key.second)}}, alive);
+
+  const auto each = [&](std::string_view name, MetricType type, std::string_view help, auto&& value) {
+    auto& made = out.family(name, type, help);
+    made.metric.reserve(rows.size());
+    for (const auto& [key, row] : rows) {
+      const auto& [address, account, algorithm, pool] = key;
+      out.add(made, {{"worker", std::string(address)}, {"user", std::string(account)}, {"hash", std::string(algorithm)},
+                     {"pool", std::string(pool)}}, value(row));
+    }
+  };
+  const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
+  each("proxy_worker_sended", MetricType::Counter, "Shares that the worker sent",
+       [&](const worker_shares& row) { return count(row.shares.sent); });
+  each("proxy_worker_one_sended", MetricType::Counter, "Difficulty-1 shares that the worker sent",
+       [](const worker_shares& row) { return row.shares.sent_one; });
+  each("proxy_worker_accepted", MetricType::Counter, "Shares of the worker that were accepted",
+       [&](const worker_shares& row) { return count(row.shares.accepted); });
+  each("proxy_worker_one_accepted", MetricType::Counter, "Difficulty-1 shares of the worker that were accepted",
+       [](const worker_shares& row) { return row.shares.accepted_one; });
+  each("proxy_worker_speed", MetricType::Gauge, "Hashes per second of the worker, from its accepted shares over the window",
+       [](const worker_shares& row) { return row.hashrate; });
+  each("proxy_worker_difficulty", MetricType::Gauge, "Difficulty in force for the worker's next job",
+       [](const worker_shares& row) { return row.difficulty; });
+  each("proxy_worker_rejected_total", MetricType::Counter, "Shares of the worker that were rejected, here or by the pool",
+       [&](const worker_shares& row) { return count(row.shares.rejected_total()); });
+  each("proxy_worker_unknown_total", MetricType::Counter, "Shares of the worker whose verdict never came",
+       [&](const worker_shares& row) { return count(row.shares.unknown); });
+}
+
+void add_pools(page& out, const metrics::snapshot& now) {
+  std::map<std::pair<std::string_view, std::string_view>, metrics::pool_row> rows;
+  for (const auto& row : now.pools) {
+    const auto [found, first] = rows.try_emplace({row.algorithm, row.pool}, row);
+    if (first) continue;
+    auto& sum = found->second;
+    for (std::size_t state = 0; state < metrics::link_states; ++state) sum.links[state] += row.links[state];
+    sum.connects += row.connects;
+    sum.drops += row.drops;
+    sum.refused_logins += row.refused_logins;
+    sum.protocol_errors += row.protocol_errors;
+  }
+  const auto names = [](const metrics::pool_row& row) { return labels{{"hash", row.algorithm}, {"pool", row.pool}}; };
+  const auto each = [&](std::string_view name, MetricType type, std::string_view help, auto&& value) {
+    auto& made = out.family(name, type, help);
+    for (const auto& [key, row] : rows) out.add(made, names(row), static_cast<double>(value(row)));
+  };
+  constexpr auto live = static_cast<std::size_t>(metrics::link_state::live);
+  each("proxy_pool_up", MetricType::Gauge, "1 while any link to the pool is live, else 0",
+       [](const auto& row) { return row.links[live] > 0 ? 1 : 0; });
+  each("proxy_pool_divider", MetricType::Gauge, "Expected hashes of a share at this pool = 2^32 * difficulty / divider",
+       [](const auto& row) { return row.divider; });
+  auto& states = out.family("proxy_links", MetricType::Gauge, "Connections to the pool by state");
+  for (const auto& [key, row] : rows) {
+    for (std::size_t state = 0; state < metrics::link_states; ++state) {
+      auto with_state = names(row);
+      with_state.push_back({"state", std::string(metrics::name(static_cast<metrics::link_state>(state)))});
+      out.add(states, std::move(with_state), static_cast<double>(row.links[state]));
+    }
+  }
+  each("proxy_link_connects_total", MetricType::Counter, "Attempts to connect to the pool",
+       [](const auto& row) { return row.connects; });
+  each("proxy_link_drops_total", MetricType::Counter, "Live links to the pool that were lost",
+       [](const auto& row) { return row.drops; });
+  each("proxy_link_refused_logins_total", MetricType::Counter, "Logins that the pool refused",
+       [](const auto& row) { return row.refused_logins; });
+  each("proxy_link_protocol_errors_total", MetricType::Counter, "Lines or fields from the pool that could not be used",
+       [](const auto& row) { return row.protocol_errors; });
+}
+
+void add_totals(page& out, std::span<const total_record> committed) {
+  const auto names = [](const total_record& row) {
+    return labels{{"user", row.account}, {"hash", row.algorithm}, {"pool", row.pool}};
+  };
+  const auto each = [&](std::string_view name, std::string_view help, auto&& value) {
+    auto& made = out.family(name, MetricType::Counter, help);
+    made.metric.reserve(committed.size());
+    for (const auto& row : committed) out.add(made, names(row), static_cast<double>(value(row.shares)));
+  };
+  each("proxy_shares_sent_total", "Shares sent by all workers of the account",
+       [](const auto& shares) { return shares.sent; });
+  each("proxy_shares_accepted_total", "Shares accepted by the pool or verified here",
+       [](const auto& shares) { return shares.accepted; });
+  each("proxy_pool_shares_accepted_total", "Shares that the pool itself accepted",
+       [](const auto& shares) { return shares.pool_accepted; });
+  each("proxy_shares_unknown_total", "Shares whose verdict never came",
+       [](const auto& shares) { return shares.unknown; });
+  each("proxy_shares_late_total", "Verdicts that came after the deadline and changed nothing",
+       [](const auto& shares) { return shares.late; });
+  each("proxy_difficulty_one_sent_total", "Difficulty-1 shares sent by all workers of the account",
+       [](const auto& shares) { return shares.sent_one; });
+  each("proxy_difficulty_one_accepted_total", "Difficulty-1 shares accepted by the pool or verified here",
+       [](const auto& shares) { return shares.accepted_one; });
+  each("proxy_difficulty_one_pool_accepted_total", "Difficulty-1 shares that the pool itself accepted",
+       [](const auto& shares) { return shares.pool_accepted_one; });
+
+  auto& rejected = out.family("proxy_shares_rejected_total", MetricType::Counter,
+                              "Shares rejected here or by the pool, by reason; reasons without any are left out");
+  for (const auto& row : committed) {
+    for (std::size_t reason = 0; reason < metrics::reject_reasons; ++reason) {
+      if (row.shares.rejected[reason] == 0) continue;
+      auto with_reason = names(row);
+      with_reason.push_back({"reason", std::string(metrics::name(static_cast<metrics::reject_reason>(reason)))});
+      out.add(rejected, std::move(with_reason), static_cast<double>(row.shares.rejected[reason]));
+    }
+  }
+}
+
+void add_events(page& out, const metrics::snapshot& now) {
+  std::map<std::string_view, std::map<std::pair<std::string_view, std::string_view>, std::uint64_t>> families;
+  for (const auto& row : now.events) families[row.name][{row.label, row.value}] += row.count;
+  for (const auto& [name, series] : families) {
+    const auto full = "proxy_" + std::string(name) + "_total";
+    auto& made = out.family(full, MetricType::Counter, "Events of this name since the start: " + std::string(name));
+    for (const auto& [label, count] : series) {
+      labels rest;
+      if (!label.first.empty()) rest.push_back({std::string(label.first), std::string(label.second)});
+      out.add(made, std::move(rest), static_cast<double>(count));
+    }
+  }
+}
+
+void add_round_trip(page& out, const metrics::latency_histogram& round_trip) {
+  auto& made = out.family("proxy_share_round_trip_seconds", MetricType::Histogram,
+                          "Time from the miner's share to the pool's verdict");
+  auto metric = out.labelled({});
+  std::uint64_t cumulative = 0;
+  for (std::size_t i = 0; i < round_trip.bounds.size(); ++i) {
+    cumulative += round_trip.counts[i];
+    metric.histogram.bucket.push_back({cumulative, round_trip.bounds[i]});
+  }
+  metric.histogram.sample_count = cumulative + round_trip.counts.back();
+  metric.histogram.sample_sum = round_trip.sum;
+  made.metric.push_back(std::move(metric));
+}
+
+void add_process(page& out, const process_stats& process) {
+  const auto value = [](std::uint64_t figure) { return static_cast<double>(figure); };
+  out.process("process_cpu_seconds_total", MetricType::Counter, "User and system CPU time", process.cpu_seconds);
+  out.process("process_resident_memory_bytes", MetricType::Gauge, "Resident memory", value(process.resident_bytes));
+  out.process("process_virtual_memory_bytes", MetricType::Gauge, "Virtual memory", value(process.virtual_bytes));
+  out.process("process_open_fds", MetricType::Gauge, "Open file descriptors", value(process.open_fds));
+  out.process("process_max_fds", MetricType::Gauge, "Limit of open file descriptors", value(process.max_fds));
+  out.process("process_threads", MetricType::Gauge, "Threads", value(process.threads));
+  out.process("process_start_time_seconds", MetricType::Gauge, "Start of the process, seconds since the epoch",
+              process.start_time_seconds);
+}
+
+}  // namespace
+
+std::string exposition(const exposition_input& input) {
+  page out(input.tag);
+  add_workers(out, input.now);
+  add_pools(out, input.now);
+  add_totals(out, input.committed);
+  add_events(out, input.now);
+  add_round_trip(out, input.now.round_trip);
+  out.gauge("proxy_connections", "Open connections of miners, logged in or not", static_cast<double>(input.now.connections));
+  out.gauge("proxy_sessions_kept", "Sessions kept for workers that dropped", static_cast<double>(input.now.kept_sessions));
+  out.gauge("proxy_database_up", "1 while the database answers", input.database_up ? 1 : 0);
+  out.gauge("proxy_config_last_reload_successful", "1 unless the last reload found a bad configuration", input.reload_ok ? 1 : 0);
+  out.add(out.family("proxy_build_info", MetricType::Gauge, "Always 1; the version is a label"),
+          {{"version", std::string(input.version)}}, 1);
+  add_process(out, input.process);
+  return out.text();
+}
+
+}  // namespace stratumproxyd

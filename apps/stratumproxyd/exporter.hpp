@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <stratumproxy/metrics.hpp>
+
+#include "process_stats.hpp"
+#include "store/store.hpp"
+
+namespace stratumproxyd {
+
+/// Everything that one scrape shows.
+struct exposition_input {
+  std::string_view tag;      ///< label `proxy` of every series
+  std::string_view version;
+  const stratumproxy::metrics::snapshot& now;
+  std::span<const total_record> committed;  ///< as the database has them, so that no counter falls after a crash
+  process_stats process;
+  bool database_up = false;
+  bool reload_ok = true;     ///< whether the last SIGHUP found a good configuration
+};
+
+/// The metrics in Prometheus' text format 0.0.4. Rows with equal labels are added up: a series appears once.
+[[nodiscard]] std::string exposition(const exposition_input& input);
+
+}  // namespace stratumproxyd

@@ -1,0 +1,44 @@
+#include "pool_rows.hpp"
+
+#include <cstdint>
+
+namespace stratumproxyd {
+
+std::string canonical_algorithm(sql_session& session, const std::string& name_or_alias) {
+  const auto found = session.query(
+      "SELECT name FROM algorithms WHERE name = $1 UNION ALL "
+      "SELECT algorithm FROM algorithm_aliases WHERE alias = $1",
+      {name_or_alias});
+  return found.empty() ? std::string{} : text_of(found[0][0]);
+}
+
+bool insert_algorithm(sql_session& session, const stratumproxy::algorithm::info& value) {
+  if (!canonical_algorithm(session, value.name).empty()) return false;
+  const auto inserted = session.query(
+      "INSERT INTO algorithms (name, divider, dialect, coinb1_index, source) VALUES ($1, $2, $3, $4, $5) "
+      "ON CONFLICT DO NOTHING RETURNING name",
+      {value.name, value.divider, std::string(stratumproxy::name(value.speaks)), std::int64_t{value.coinb1_index},
+       value.source});
+  if (inserted.empty()) return false;
+  for (const auto& alias : value.aliases) {
+    const auto lower = lower_case(alias);
+    if (!is_storable(lower, longest_name) || !canonical_algorithm(session, lower).empty()) continue;
+    (void)session.query("INSERT INTO algorithm_aliases (alias, algorithm) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                        {lower, value.name});
+  }
+  return true;
+}
+
+bool insert_pool(sql_session& session, const pool_address& address, const std::string& algorithm, const pool_record& value) {
+  std::string hosts;
+  for (const auto& host : value.reconnect_hosts) hosts.append(hosts.empty() ? "" : " ").append(lower_case(host));
+  const sql_value divider = value.divider ? sql_value{*value.divider} : sql_value{};
+  return !session
+              .query(
+                  "INSERT INTO pools (host, port, algorithm, divider, login_template, reconnect_hosts, source) "
+                  "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id",
+                  {address.host, std::int64_t{address.port}, algorithm, divider, value.login_template, hosts, value.source})
+              .empty();
+}
+
+}  // namespace stratumproxyd

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include <stratumproxy/algorithm.hpp>
+
+#include "database.hpp"
+#include "store.hpp"
+#include "text.hpp"
+
+namespace stratumproxyd {
+
+/// The name of the algorithm with this name or alias (both lower case), or "".
+[[nodiscard]] std::string canonical_algorithm(sql_session& session, const std::string& name_or_alias);
+
+/// False, and nothing done, when the name is another algorithm's name or alias. Aliases that are taken are left out.
+[[nodiscard]] bool insert_algorithm(sql_session& session, const stratumproxy::algorithm::info& value);
+
+/// False, and nothing done, when the pool is there already. `algorithm` is a canonical name.
+[[nodiscard]] bool insert_pool(sql_session& session, const pool_address& address, const std::string& algorithm,
+                               const pool_record& value);
+
+}  // namespace stratumproxyd

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "database.hpp"
+#include "store.hpp"
+
+namespace stratumproxyd {
+
+/// The tables as both databases hold them. All statements carry their values as parameters; a text that a database could not
+/// keep as it is (too long, NUL, not UTF-8) is refused with std::invalid_argument before it gets there, or not found.
+class sql_store final : public store {
+ public:
+  explicit sql_store(std::unique_ptr<database> tables);
+
+  std::shared_ptr<const stratumproxy::account> find_account(std::string_view name) override;
+  registration register_user(std::string_view pool, std::string_view user, std::string_view password) override;
+  std::vector<stratumproxy::algorithm::info> algorithms() override;
+  write_outcome add_algorithm(const stratumproxy::algorithm::info& value) override;
+  std::vector<pool_record> pools() override;
+  write_outcome add_pool(const pool_record& value) override;
+  /// When it throws, the deltas may be in the tables or not; totals() then tells, for it waits out (throws
+  /// store_unavailable during) a transaction whose end is not decided yet. One writer a tag.
+  void add_totals(std::string_view tag, std::span<const total_record> deltas) override;
+  std::vector<total_record> totals(std::string_view tag) override;
+  void ping() override;
+
+ private:
+  void require_settled(sql_session& session, const std::string& tag);
+
+  std::unique_ptr<database> tables_;
+  std::mutex totals_mutex_;
+  std::map<std::string, std::string> in_doubt_;  // tag -> mark of a transaction that may yet commit
+};
+
+}  // namespace stratumproxyd

@@ -1,0 +1,124 @@
+#include "totals_flusher.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <utility>
+
+namespace stratumproxyd {
+namespace {
+
+using stratumproxy::metrics::share_counts;
+
+std::uint64_t excess(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
+// Each addition rounds a sum of difficulties: so small a rest is noise, not a share.
+double excess(double a, double b) { return a - b > 1e-12 * a ? a - b : 0; }
+
+// a - b where a is more: a counter in the database never falls.
+share_counts difference(const share_counts& a, const share_counts& b) {
+  share_counts out;
+  out.sent = excess(a.sent, b.sent);
+  out.accepted = excess(a.accepted, b.accepted);
+  out.unknown = excess(a.unknown, b.unknown);
+  out.late = excess(a.late, b.late);
+  out.pool_accepted = excess(a.pool_accepted, b.pool_accepted);
+  for (std::size_t i = 0; i < out.rejected.size(); ++i) out.rejected[i] = excess(a.rejected[i], b.rejected[i]);
+  out.sent_one = excess(a.sent_one, b.sent_one);
+  out.accepted_one = excess(a.accepted_one, b.accepted_one);
+  out.pool_accepted_one = excess(a.pool_accepted_one, b.pool_accepted_one);
+  return out;
+}
+
+bool is_empty(const share_counts& value) {
+  return value.sent == 0 && value.accepted == 0 && value.unknown == 0 && value.late == 0 && value.pool_accepted == 0 &&
+         value.rejected_total() == 0 && value.sent_one == 0 && value.accepted_one == 0 && value.pool_accepted_one == 0;
+}
+
+}  // namespace
+
+totals_flusher::table totals_flusher::by_key(const std::vector<total_record>& rows) {
+  table out;
+  for (const auto& row : rows) out[{row.account, row.pool, row.algorithm}] += row.shares;
+  return out;
+}
+
+totals_flusher::totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log)
+    : database_(database), tag_(std::move(tag)), source_(std::move(source)), log_(log),
+      before_(by_key(database.totals(tag_))), committed_(before_) {}
+
+totals_flusher::~totals_flusher() { stop(); }
+
+void totals_flusher::start(std::chrono::milliseconds interval) {
+  thread_ = std::thread([this, interval] { run(interval); });
+}
+
+void totals_flusher::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void totals_flusher::run(std::chrono::milliseconds interval) {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, interval, [this] { return stopping_; })) {
+    lock.unlock();
+    flush();
+    lock.lock();
+  }
+}
+
+bool totals_flusher::flush() try {
+  table want = before_;
+  for (const auto& row : source_()) want[{row.account, row.pool, row.algorithm}] += row.shares;
+
+  table known;
+  if (doubtful_) {
+    known = by_key(database_.totals(tag_));
+    const std::lock_guard lock(mutex_);
+    committed_ = known;
+  } else {
+    const std::lock_guard lock(mutex_);
+    known = committed_;
+  }
+
+  std::vector<total_record> deltas;
+  for (const auto& [name, shares] : want) {
+    auto delta = difference(shares, known[name]);
+    if (is_empty(delta)) continue;
+    const auto& [account, pool, algorithm] = name;
+    deltas.push_back({account, pool, algorithm, delta});
+  }
+  if (!deltas.empty()) {
+    doubtful_ = true;
+    database_.add_totals(tag_, deltas);
+  }
+  if (std::exchange(doubtful_, false)) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& row : deltas) committed_[{row.account, row.pool, row.algorithm}] += row.shares;
+  }
+  if (std::exchange(failing_, false)) tell(stratumproxy::log_level::info, "totals_flushed", "the database answers again");
+  return true;
+} catch (const std::exception& error) {
+  if (!std::exchange(failing_, true)) tell(stratumproxy::log_level::warning, "totals_not_flushed", error.what());
+  return false;
+}
+
+void totals_flusher::tell(stratumproxy::log_level level, std::string_view event, std::string_view detail) {
+  log_.write({.level = level, .event = event, .session = {}, .worker = {}, .account = {}, .pool = {}, .detail = detail});
+}
+
+std::vector<total_record> totals_flusher::committed() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<total_record> out;
+  out.reserve(committed_.size());
+  for (const auto& [name, shares] : committed_) {
+    const auto& [account, pool, algorithm] = name;
+    out.push_back({account, pool, algorithm, shares});
+  }
+  return out;
+}
+
+}  // namespace stratumproxyd

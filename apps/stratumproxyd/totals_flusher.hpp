@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <tuple>
+#include <vector>
+
+#include <stratumproxy/log.hpp>
+#include <stratumproxy/metrics.hpp>
+
+#include "store/store.hpp"
+
+namespace stratumproxyd {
+
+/// Brings the proxy's share totals into the database, and knows what is committed there. What the database holds never
+/// counts a share twice: after a failure its outcome is not guessed but read back.
+///
+/// Thread: flush() from one thread at a time, which start() makes; committed() from any.
+class totals_flusher {
+ public:
+  using totals_source = std::function<std::vector<stratumproxy::metrics::total_row>()>;
+
+  /// Reads what earlier runs left under `tag`; throws store_unavailable. `source` gives the totals since the proxy was
+  /// made; everything is borrowed.
+  totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log);
+  ~totals_flusher();
+
+  /// Flushes every `interval` on a thread of its own, until stop().
+  void start(std::chrono::milliseconds interval);
+  void stop();
+
+  /// Adds what the database does not have yet, in one transaction. False when that is not known to have worked: the
+  /// difference is kept for the next time.
+  bool flush();
+
+  [[nodiscard]] std::vector<total_record> committed() const;
+
+ private:
+  using key = std::tuple<std::string, std::string, std::string>;  // account, pool, algorithm
+  using table = std::map<key, stratumproxy::metrics::share_counts>;
+  static table by_key(const std::vector<total_record>& rows);
+  void run(std::chrono::milliseconds interval);
+  void tell(stratumproxy::log_level level, std::string_view event, std::string_view detail);
+
+  store& database_;
+  const std::string tag_;
+  const totals_source source_;
+  stratumproxy::log_sink& log_;
+  table before_;         // what earlier runs left
+  bool doubtful_ = false;  // whether the last transaction was committed is not known
+  bool failing_ = false;   // told once, not at every attempt
+
+  mutable std::mutex mutex_;  // guards committed_ and stopping_
+  table committed_;
+  bool stopping_ = false;
+  std::condition_variable wake_;
+  std::thread thread_;
+};
+
+}  // namespace stratumproxyd

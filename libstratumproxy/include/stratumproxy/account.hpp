@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stratumproxy {
+
+/// A pool as an account uses it: where it is and how its difficulty is counted.
+struct pool_info {
+  std::string host;        ///< DNS name in lower case, IPv4, or IPv6 without brackets
+  std::uint16_t port = 0;
+  std::string algorithm;   ///< canonical name, e.g. "sha256d"
+  double divider = 1;      ///< expected hashes of a share = 2^32 * difficulty / divider
+  unsigned coinb1_index = 2;  ///< position of coinb1 in mining.notify: 2, but 3 for LBRY (claim trie before it)
+  std::string login_template = "{user}.{rig}";  ///< what the pool sees as login; {user}, {rig} and {account} are replaced
+  std::vector<std::string> reconnect_hosts;     ///< further hosts that this pool's client.reconnect may name
+
+  [[nodiscard]] std::string name() const;  ///< "host:port", IPv6 in brackets; the label `pool` of every metric
+};
+
+/// One way for an account to mine: a pool and the credentials for it.
+struct account_route {
+  pool_info pool;
+  std::string user;
+  std::string password;
+};
+
+/// A registered account, as it was read; immutable once published.
+struct account {
+  std::string name;
+  std::uint64_t revision = 0;         ///< changes with every change of the account
+  std::vector<account_route> routes;  ///< at least one; the first is used, the others are fall-backs
+};
+
+struct account_lookup {
+  enum class status : std::uint8_t {
+    found,
+    unknown,      ///< there is no such account
+    unavailable,  ///< it cannot be known at the moment: the miner is told "try later"
+  };
+  status state = status::unavailable;
+  std::shared_ptr<const account> found;  ///< set when and only when state is found
+};
+
+/// Where accounts come from. `find` is called from the shards' threads, concurrently, and must not block; `done` is
+/// called exactly once, from any thread, even from inside of `find`. Names are compared byte by byte.
+class account_source {
+ public:
+  virtual ~account_source() = default;
+  virtual void find(std::string_view name, std::function<void(account_lookup)> done) = 0;
+};
+
+}  // namespace stratumproxy

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stratumproxy/clock.hpp"
+
+namespace stratumproxy::metrics {
+
+/// Why a share was not accepted, as far as it can be told without guessing from numbers alone.
+enum class reject_reason : std::uint8_t {
+  stale,           ///< job unknown or replaced
+  duplicate,
+  low_difficulty,
+  bad_time,
+  bad_version,
+  bad_extranonce,
+  malformed,       ///< parameters of the wrong type, form or number
+  unauthorized,    ///< submitted for an account that is not this connection's
+  no_pool,         ///< no link took it in time
+  malformed_reply, ///< the pool's answer was neither a yes nor a no
+  other,
+};
+inline constexpr std::size_t reject_reasons = 11;
+[[nodiscard]] std::string_view name(reject_reason reason) noexcept;
+
+/// Shares of one worker, or of one (account, pool, algorithm). sent = accepted + rejected + unknown + in flight.
+/// `*_one` are difficulty-1 shares: the sum of difficulty / divider, each share at the difficulty of its job.
+struct share_counts {
+  std::uint64_t sent = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t late = 0;   ///< verdicts that came after the deadline: they changed nothing
+  std::uint64_t pool_accepted = 0;  ///< what the pool itself accepted; the rest of accepted was verified here
+  std::array<std::uint64_t, reject_reasons> rejected{};
+  double sent_one = 0;
+  double accepted_one = 0;
+  double pool_accepted_one = 0;
+
+  [[nodiscard]] std::uint64_t rejected_total() const noexcept;
+  share_counts& operator+=(const share_counts& other) noexcept;
+};
+
+/// Round trip of a share, from the miner's line to the pool's verdict. Fixed buckets: seconds, upper bounds.
+struct latency_histogram {
+  static constexpr std::array<double, 12> bounds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                    0.1,   0.25,   0.5,   1,    5,     60};
+  std::array<std::uint64_t, 13> counts{};  ///< not cumulative; the last one is above every bound
+  double sum = 0;
+
+  void observe(double seconds) noexcept;
+  latency_histogram& operator+=(const latency_histogram& other) noexcept;
+};
+
+struct worker_row {
+  std::string address;    ///< the miner's host:port
+  std::string account;
+  std::string rig;
+  std::string agent;
+  std::string algorithm;
+  std::string pool;
+  std::string session;    ///< first eight digits of the session id
+  bool up = false;        ///< false while the session is kept after a drop
+  double difficulty = 0;  ///< in force for the worker's next job; 0 before the pool said any
+  double hashrate = 0;    ///< hashes per second over the window
+  std::uint32_t version_mask = 0;
+  share_counts shares;
+};
+
+enum class link_state : std::uint8_t { waiting, connecting, handshaking, live, refused };
+inline constexpr std::size_t link_states = 5;
+[[nodiscard]] std::string_view name(link_state state) noexcept;
+
+struct pool_row {
+  std::string pool;
+  std::string algorithm;
+  double divider = 1;
+  std::array<std::uint64_t, link_states> links{};
+  std::uint64_t connects = 0;         ///< connection attempts
+  std::uint64_t drops = 0;            ///< live links that were lost
+  std::uint64_t refused_logins = 0;
+  std::uint64_t protocol_errors = 0;  ///< lines or fields that were not usable
+};
+
+/// Totals since the proxy was made; they never fall.
+struct total_row {
+  std::string account;
+  std::string pool;
+  std::string algorithm;
+  share_counts shares;
+};
+
+/// Named counters without further labels than one: {"connections_closed", "reason", "slow_reader", 3}.
+struct event_row {
+  std::string_view name;
+  std::string_view label;  ///< empty: no label
+  std::string_view value;
+  std::uint64_t count = 0;
+};
+
+/// The state of a proxy at one moment, as values. Taking one costs the shards one copy, never a lock on the share path.
+struct snapshot {
+  std::vector<worker_row> workers;
+  std::vector<pool_row> pools;    ///< one row a pool, summed over the shards
+  std::vector<total_row> totals;  ///< one row an (account, pool, algorithm), summed over the shards
+  std::vector<event_row> events;
+  latency_histogram round_trip;
+  std::uint64_t connections = 0;  ///< open connections of miners, logged in or not
+  std::uint64_t kept_sessions = 0;
+
+  void merge(snapshot&& other);   ///< adds another shard's snapshot
+};
+
+/// One share with its end. Views end with the call.
+struct share_record {
+  enum class verdict : std::uint8_t { accepted, rejected, unknown };
+  verdict outcome = verdict::unknown;
+  reject_reason reason = reject_reason::other;  ///< meaningful when rejected
+  std::string_view account, rig, worker, algorithm, pool;
+  double difficulty = 0;  ///< of the share's job
+  double divider = 1;
+  duration round_trip{};
+};
+
+/// What an embedder may listen to. Called on the shards' threads, concurrently; must not block or call back.
+class sink {
+ public:
+  virtual ~sink() = default;
+  virtual void on_share(const share_record& share) noexcept = 0;
+  virtual void on_link(std::string_view pool, std::string_view account, link_state state) noexcept = 0;
+};
+
+}  // namespace stratumproxy::metrics

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stratumproxy {
+
+/// How an extranonce2 of the pool is divided: pad | mark | the miner's own part.
+struct split_options {
+  unsigned mark_bytes = 1;   ///< p: what tells workers apart
+  unsigned miner_bytes = 3;  ///< m: 3 bytes last a 100 TH/s miner 12 minutes even without version rolling
+  /// Agents that need more than miner_bytes, by prefix of the user agent. NiceHash refuses fewer than 4; proxies
+  /// split again.
+  std::vector<std::pair<std::string, unsigned>> by_agent = {{"NiceHash/", 4}, {"ckproxy", 6}, {"stratumproxy/", 6}};
+};
+
+struct session_options {
+  std::chrono::milliseconds grace{60'000};  ///< a dropped worker's session, and its link, wait so long for it
+  std::chrono::milliseconds hold{60'000};   ///< workers without any pool are kept so long
+  std::size_t max_kept_per_address = 32;
+  std::size_t max_kept_per_account = 1'000;
+  std::uint32_t version_mask = 0x1fffe000;  ///< version bits that miners may roll (BIP 320)
+  std::chrono::milliseconds refresh{50'000};  ///< a worker hears something at least so often: cgminer leaves after 90 s
+};
+
+/// Limits towards miners. All are on by default.
+struct miner_limits {
+  std::size_t line_bytes = 8'192;
+  std::chrono::milliseconds first_message{10'000};  ///< from accept to the first complete message
+  std::chrono::milliseconds authorize{60'000};      ///< from accept to a good authorize
+  std::chrono::milliseconds idle{300'000};          ///< nothing received, not even a TCP acknowledgement
+  std::size_t output_bytes = 262'144;               ///< a worker that leaves more unread is closed
+  std::chrono::milliseconds output_blocked{60'000}; ///< so is one that reads nothing for so long
+  std::size_t in_flight = 64;                       ///< submits without a verdict before reading pauses
+  unsigned error_budget = 10;                       ///< lines that are no usable message
+  unsigned failed_authorizes = 5;
+  unsigned invalid_ratio_percent = 50;              ///< of the submits of a minute that fail the proxy's own checks
+  unsigned invalid_minimum = 200;                   ///< submits before the ratio counts
+  std::size_t unauthorized_per_address = 2'048;     ///< a farm sits behind one address: only logins are limited
+  std::size_t connections = 0;                      ///< in all; 0: derived from the limit of file descriptors
+};
+
+/// Limits and times towards pools.
+struct upstream_options {
+  std::size_t line_bytes = 262'144;
+  std::chrono::milliseconds verdict_timeout{60'000};
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds configure_timeout{5'000};
+  std::chrono::milliseconds handshake_timeout{10'000};
+  std::chrono::milliseconds silence{180'000};        ///< no line from a live pool for so long: the link is replaced
+  std::chrono::milliseconds retry_min{1'000};
+  std::chrono::milliseconds retry_max{60'000};
+  std::chrono::milliseconds refusal_min{60'000};     ///< a login that the pool refused is tried again after this,
+  std::chrono::milliseconds refusal_max{600'000};    ///< doubling to this
+  std::chrono::milliseconds share_wait{10'000};      ///< a share that finds its link down waits so long for a resume
+  std::chrono::milliseconds spread{10'000};          ///< after an outage links reconnect spread over this
+  unsigned connects_per_second = 200;                ///< to one pool, for each shard
+  std::size_t output_bytes = 262'144;
+};
+
+struct metrics_options {
+  std::chrono::milliseconds window{300'000};
+  std::chrono::milliseconds interval{60'000};
+};
+
+/// Everything the library can be told. Values are taken when the proxy is made.
+struct options {
+  std::string address = "127.0.0.1:9332";  ///< HOST:PORT to listen on; port 0 picks a free one
+  unsigned threads = 0;                    ///< shards; 0: one for each core
+  split_options split;
+  session_options session;
+  miner_limits limits;
+  upstream_options upstream;
+  metrics_options metrics;
+};
+
+}  // namespace stratumproxy

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "stratumproxy/account.hpp"
+#include "stratumproxy/log.hpp"
+#include "stratumproxy/metrics.hpp"
+#include "stratumproxy/options.hpp"
+#include "stratumproxy/result.hpp"
+#include "stratumproxy/version.hpp"
+
+namespace stratumproxy {
+
+/// A Stratum proxy on threads of its own. Any number of them fit in one process.
+///
+/// Thread: every method may be called from any thread but the proxy's own. The account source, log sink and metrics sink are
+/// borrowed: they must outlive the proxy.
+class proxy {
+ public:
+  proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr);
+  ~proxy();  ///< stops
+  proxy(const proxy&) = delete;
+  proxy& operator=(const proxy&) = delete;
+
+  /// Binds and starts the shards. An empty code, or why not: bad_address, address_in_use, or the system's error.
+  [[nodiscard]] std::error_code start();
+  /// The bound address, HOST:PORT, once started.
+  [[nodiscard]] std::string address() const;
+  /// Stops accepting and reading, answers what arrived, closes each worker; returns when all are gone or the time is
+  /// over. True when nothing was left.
+  bool drain(std::chrono::milliseconds limit);
+  /// Ends at once. Idempotent.
+  void stop();
+
+  /// A copy of the counters; waits for each shard's next free moment. Empty when not running.
+  [[nodiscard]] metrics::snapshot snapshot();
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace stratumproxy

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "stratumproxy/account.hpp"
+#include "stratumproxy/clock.hpp"
+#include "stratumproxy/log.hpp"
+#include "stratumproxy/metrics.hpp"
+#include "stratumproxy/options.hpp"
+
+namespace stratumproxy::session {
+
+/// One TCP connection of a shard, in either direction. Never used twice.
+enum class channel_id : std::uint64_t {};
+/// One account look-up.
+enum class lookup_id : std::uint64_t {};
+
+/// Why a connection was closed: the label `reason` of the counters.
+enum class close_reason : std::uint8_t {
+  peer_left,        ///< FIN
+  reset,            ///< RST or another socket error
+  connect_failed,   ///< refused, unreachable
+  resolve_failed,   ///< the pool's name has no address
+  timed_out,        ///< TCP_USER_TIMEOUT, keep-alive, or connect took too long
+  line_too_long,
+  parse_error,
+  wrong_protocol,   ///< TLS, HTTP, another dialect
+  error_budget,     ///< too many unusable lines
+  login_failed,     ///< too many failed authorizes
+  login_deadline,   ///< no message or no good authorize in time
+  slow_reader,      ///< output limit
+  idle,
+  invalid_shares,
+  superseded,       ///< its session returned on another connection
+  extranonce,       ///< once, to learn the pool's extranonce at the next subscribe
+  version_mask,     ///< once, to learn that no version bits may be rolled
+  no_pool,          ///< held as long as configured
+  refused,          ///< the pool refused the login
+  protocol_error,   ///< a pool that sent what cannot be used
+  pool_silent,
+  reconnect_asked,  ///< the pool asked for it
+  not_needed,       ///< a link whose workers are gone
+  limit,            ///< too many connections
+  shutdown,
+};
+inline constexpr std::size_t close_reasons = 25;
+[[nodiscard]] std::string_view name(close_reason reason) noexcept;
+
+/// A worker's connection on its way to the shard that its session id names, as a value.
+struct handover {
+  std::string peer;              ///< the miner's host:port
+  std::string address;           ///< the host alone
+  duration age{};                ///< since accept
+  bool version_rolling = false;  ///< what a configure before the subscribe agreed on
+  std::uint32_t version_mask = 0;
+  bool extranonce_subscribed = false;
+  double suggested_difficulty = 0;
+  std::string session;           ///< the session that it gets; 32 hex digits
+  std::string unread;            ///< the subscribe line and all behind it
+};
+
+/// What the session layer asks of whoever owns sockets, clock and threads. Called from inside of the manager's own methods; an
+/// implementation must not call back into the manager before they return.
+class session_host {
+ public:
+  virtual ~session_host() = default;
+  /// Queues bytes; they leave when the manager's method has returned. A channel that is gone ignores it.
+  virtual void send(channel_id channel, std::string_view bytes) = 0;
+  /// Sends what is queued as far as the kernel takes it, then closes. `closed` is not called for it.
+  virtual void close(channel_id channel, close_reason reason) = 0;
+  /// Opens a connection to a pool; answered with connected() or closed(). `attempt_host` may differ from the pool's own
+  /// host after a client.reconnect.
+  virtual void connect(channel_id channel, const std::string& host, std::uint16_t port) = 0;
+  /// Stops or resumes receive() for a channel. What the manager was given already it keeps itself.
+  virtual void set_reading(channel_id channel, bool enabled) = 0;
+  /// Answered with account_found(), even from inside a later call; never from inside this one.
+  virtual void find_account(lookup_id lookup, std::string_view name) = 0;
+  /// Gives the descriptor of `channel` to another shard, whose manager gets adopt(). The channel is gone here.
+  virtual void hand_over(channel_id channel, unsigned shard, handover what) = 0;
+};
+
+/// What the shards of one proxy remember together of miners that were told to come back: who gets which session although it
+/// names none, and who must not be promised version bits. Synchronised; used at subscribe and configure only.
+class return_hints;
+[[nodiscard]] std::shared_ptr<return_hints> make_return_hints();
+
+struct manager_settings {
+  unsigned shard = 0;
+  unsigned shards = 1;
+  const options* config = nullptr;                     ///< outlives the manager
+  std::string instance;                                ///< a random word for this process: detects loops of proxies
+  std::function<void(std::span<std::uint8_t>)> random; ///< fills with bytes that nobody can guess (seeded in simulations)
+  log_sink* log = nullptr;                             ///< outlives the manager
+  metrics::sink* sink = nullptr;                       ///< may be null
+  std::shared_ptr<return_hints> hints;                 ///< one for all shards; null: one of its own
+};
+
+/// The workers, sessions and links of one shard: a state machine without sockets, clock, thread or random source of its own.
+/// Events come in through the methods, effects go out through the host. One thread at a time; not re-entrant.
+class session_manager {
+ public:
+  session_manager(manager_settings settings, session_host& host);
+  ~session_manager();
+  session_manager(const session_manager&) = delete;
+  session_manager& operator=(const session_manager&) = delete;
+
+  /// A miner connected. `peer` is its host:port, `address` the host alone.
+  [[nodiscard]] channel_id accept(std::string peer, std::string address, time_point now);
+  /// A miner came over from another shard.
+  [[nodiscard]] channel_id adopt(handover what, time_point now);
+  /// Bytes of a miner or a pool. They are changed. Bytes for a channel that is gone are ignored.
+  void receive(channel_id channel, std::span<char> bytes, time_point now);
+  /// A connection to a pool is established.
+  void connected(channel_id channel, time_point now);
+  /// A miner ended its side of the connection: what it is owed still goes out, then the connection is closed.
+  void input_ended(channel_id channel, time_point now);
+  /// The peer or the network ended a connection (or a connect failed).
+  void closed(channel_id channel, close_reason reason, time_point now);
+  /// A connection's unsent output is above (true) or again below its low watermark: jobs are coalesced meanwhile.
+  void congested(channel_id channel, bool is_congested, time_point now);
+  void account_found(lookup_id lookup, account_lookup found, time_point now);
+
+  /// Everything that waits for time. Call at least ten times a second of its own clock, or exactly at next_deadline().
+  void tick(time_point now);
+  [[nodiscard]] time_point next_deadline() const;
+
+  /// No new work: what arrived is answered, then each worker is closed.
+  void drain(time_point now);
+  [[nodiscard]] bool drained() const;
+
+  [[nodiscard]] metrics::snapshot snapshot(time_point now) const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace stratumproxy::session

@@ -1,0 +1,142 @@
+#include "stratumproxy/proxy.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "net/endpoint.hpp"
+#include "net/shard_thread.hpp"
+#include "net/shell.hpp"
+#include "net/socket.hpp"
+
+namespace stratumproxy {
+namespace {
+
+constexpr unsigned max_shards = 256;
+constexpr std::chrono::seconds snapshot_limit{5};
+
+unsigned shard_count(const options& config) {
+  const unsigned wanted = config.threads != 0 ? config.threads : std::thread::hardware_concurrency();
+  return std::clamp(wanted, 1u, max_shards);
+}
+
+result<net::endpoint> address_to_listen_on(const std::string& text) {
+  const auto parts = net::split_host_port(text);
+  if (!parts) return parts.error();
+  const auto& [host, port] = *parts;
+  if (auto literal = net::endpoint::literal(host, port)) return literal;
+  const auto found = net::look_up(host);
+  if (found.empty()) return errc::bad_address;
+  // Miners know the proxy by an IPv4 address if it has one.
+  const auto ipv4 = std::find_if(found.begin(), found.end(), [](const auto& one) { return one.family() == AF_INET; });
+  net::endpoint chosen = ipv4 != found.end() ? *ipv4 : found.front();
+  chosen.set_port(port);
+  return chosen;
+}
+
+}  // namespace
+
+struct proxy::impl {
+  impl(options given, account_source& from, log_sink& to, metrics::sink* listener)
+      : config(std::move(given)), accounts(from), log(to), sink(listener) {}
+
+  std::error_code start();
+  void stop();
+  template <class T>
+  [[nodiscard]] std::vector<std::future<T>> ask(std::future<T> (net::shard_thread::*question)());
+
+  const options config;
+  account_source& accounts;
+  log_sink& log;
+  metrics::sink* const sink;
+
+  std::mutex mutex;  // of what follows
+  std::string bound;
+  std::unique_ptr<net::shell> shell;
+  std::vector<std::unique_ptr<net::shard_thread>> shards;
+};
+
+std::error_code proxy::impl::start() try {
+  const std::lock_guard lock(mutex);
+  if (shell) return {};
+  const auto address = address_to_listen_on(config.address);
+  if (!address) return address.error();
+  const unsigned count = shard_count(config);
+  auto sockets = net::listen_on(*address, count);
+  if (!sockets) return sockets.error();
+  const auto local = net::endpoint::local_of(sockets->front().get());
+  if (!local) return local.error();
+
+  auto common = std::make_unique<net::shell>(config, accounts, log, sink);
+  for (unsigned i = 0; i < count; ++i) common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
+  std::vector<std::unique_ptr<net::shard_thread>> made;
+  for (unsigned i = 0; i < count; ++i)
+    made.push_back(std::make_unique<net::shard_thread>(*common, i, std::move((*sockets)[i])));
+  for (const auto& one : made) one->start();
+  shell = std::move(common);
+  shards = std::move(made);
+  bound = local->text();
+  return {};
+} catch (const std::system_error& error) {
+  return error.code();
+}
+
+void proxy::impl::stop() {
+  const std::lock_guard lock(mutex);
+  shards.clear();
+  shell.reset();
+}
+
+template <class T>
+std::vector<std::future<T>> proxy::impl::ask(std::future<T> (net::shard_thread::*question)()) {
+  const std::lock_guard lock(mutex);
+  std::vector<std::future<T>> answers;
+  for (const auto& shard : shards) answers.push_back((*shard.*question)());
+  return answers;
+}
+
+proxy::proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink)
+    : impl_(std::make_unique<impl>(std::move(config), accounts, log, sink)) {}
+
+proxy::~proxy() { stop(); }
+
+std::error_code proxy::start() { return impl_->start(); }
+
+std::string proxy::address() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->bound;
+}
+
+bool proxy::drain(std::chrono::milliseconds limit) try {
+  const time_point deadline = steady_clock::now() + limit;
+  for (auto& drained : impl_->ask(&net::shard_thread::drain)) {
+    if (drained.wait_until(deadline) != std::future_status::ready) return false;
+    drained.get();
+  }
+  return true;
+} catch (const std::future_error&) {
+  return false;  // stopped meanwhile
+}
+
+void proxy::stop() { impl_->stop(); }
+
+metrics::snapshot proxy::snapshot() try {
+  const time_point deadline = steady_clock::now() + snapshot_limit;
+  metrics::snapshot all;
+  for (auto& part : impl_->ask(&net::shard_thread::snapshot)) {
+    // Half of the shards would look as if counters had fallen: all or nothing.
+    if (part.wait_until(deadline) != std::future_status::ready) return {};
+    all.merge(part.get());
+  }
+  return all;
+} catch (const std::future_error&) {
+  return {};  // stopped meanwhile
+}
+
+}  // namespace stratumproxy

@@ -1,0 +1,443 @@
+#include "net/shard.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "net/system.hpp"
+
+namespace stratumproxy::net {
+
+using session::channel_id;
+using session::close_reason;
+
+namespace {
+
+constexpr std::chrono::milliseconds max_tick{50};  // design: the manager's time runs at least ten times a second
+constexpr std::chrono::milliseconds min_tick{5};
+constexpr std::chrono::seconds max_sweep{1};
+constexpr std::chrono::seconds linger_limit{1};
+constexpr std::size_t max_lingering = 256;
+constexpr int last_reads = 4;
+
+close_reason reason_of(int error, const connection& who) {
+  if (error != ETIMEDOUT) return close_reason::reset;
+  // The kernel also gives up on a peer that acknowledges everything but leaves no room.
+  return who.unsent().empty() ? close_reason::timed_out : close_reason::slow_reader;
+}
+
+}  // namespace
+
+shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd listening)
+    : common_(common),
+      config_(common.config),
+      index_(index),
+      io_(io),
+      mail_(common.mailboxes[index]),
+      mail_ready_(io),
+      timer_(io),
+      listener_(std::make_shared<listener>(*this, io.get_executor(), std::move(listening))) {
+  session::manager_settings settings;
+  settings.shard = index;
+  settings.shards = static_cast<unsigned>(common.mailboxes.size());
+  settings.config = &config_;
+  settings.instance = common.instance;
+  settings.random = fill_random;
+  settings.log = &common.log;
+  settings.sink = common.sink;
+  settings.hints = common.hints;
+  manager_ = std::make_unique<session::session_manager>(std::move(settings), *this);
+  const auto shortest = std::min({config_.limits.idle, config_.limits.output_blocked, config_.upstream.connect_timeout});
+  sweep_interval_ = std::clamp<duration>(shortest / 8, max_tick, max_sweep);
+}
+
+shard::~shard() {
+  if (mail_ready_.is_open()) mail_ready_.release();  // the mailbox owns it
+}
+
+void shard::start() {
+  mail_ready_.assign(mail_->descriptor());
+  await_mail();
+  await_tick();
+  listener_->start();
+}
+
+template <class Work>
+void shard::wake_up(Work&& work) {
+  if (stopped_) return;
+  now_ = steady_clock::now();
+  work();
+  settle();
+}
+
+void shard::settle() {
+  while (!stopped_ && (!news_.empty() || !dirty_.empty())) {
+    being_told_.swap(news_);
+    for (shard_task& news : being_told_) news(*this);
+    being_told_.clear();
+    being_flushed_.swap(dirty_);
+    for (const auto& who : being_flushed_) {
+      who->dirty = false;
+      if (who->is_open() && !who->lingering) flush(who);
+    }
+    being_flushed_.clear();
+  }
+  if (drain_waiters_.empty() || !manager_->drained() || !lingering_.empty()) return;
+  for (auto& done : drain_waiters_) done.set_value();
+  drain_waiters_.clear();
+}
+
+void shard::flush(const connection::pointer& to) {
+  if (const auto error = to->send_queued(buffers_, now_)) return lose_after_last_words(to, reason_of(error.value(), *to));
+  const std::size_t unsent = to->unsent().size();
+  const std::size_t limit = to->peer() == side::miner ? config_.limits.output_bytes : config_.upstream.output_bytes;
+  if (unsent > limit) return lose(to, close_reason::slow_reader);
+  if (unsent > 0) to->await_output();
+  if (!to->congested && unsent > limit / 2) {
+    to->congested = true;
+    manager_->congested(to->channel, true, now_);
+  } else if (to->congested && unsent < limit / 4) {
+    to->congested = false;
+    manager_->congested(to->channel, false, now_);
+  }
+}
+
+// --- sockets ---
+
+void shard::on_miners() {
+  wake_up([this] { listener_->accept_some(now_); });
+}
+
+void shard::on_miner(unique_fd socket, const endpoint& from) {
+  auto place = common_.miners.enter();
+  if (!place) {
+    ++refused_;
+    if (common_.limit_log.allows(now_)) warn("connection_limit", from.text(), "too many connections in all");
+    return;
+  }
+  const auto who = std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(socket),
+                                                std::move(*place), now_);
+  if (!who->is_open()) return;
+  welcome(who, [&] { return manager_->accept(from.text(), from.host(), now_); });
+}
+
+void shard::on_exhaustion(int error) {
+  ++exhaustions_;
+  if (common_.exhaustion_log.allows(now_)) warn("descriptors_exhausted", {}, std::strerror(error));
+}
+
+void shard::warn(std::string_view event, std::string_view worker, std::string_view detail) const {
+  log_event line;
+  line.level = log_level::warning;
+  line.event = event;
+  line.worker = worker;
+  line.detail = detail;
+  common_.log.write(line);
+}
+
+void shard::welcome(const connection::pointer& who, const std::function<channel_id()>& introduce) {
+  introducing_ = true;
+  who->channel = introduce();
+  introducing_ = false;
+  connections_.emplace(who->channel, who);
+  for (shard_task& task : std::exchange(postponed_, {})) task(*this);
+  if (who->reading) who->await_input();
+}
+
+void shard::arrive(migrant who) {
+  const auto connected = std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(who.socket),
+                                                      std::move(who.place), now_);
+  if (!connected->is_open()) return;
+  if (!who.unsent.empty()) {
+    connected->queue(who.unsent, buffers_);
+    connected->dirty = true;
+    dirty_.push_back(connected);
+  }
+  welcome(connected, [&] { return manager_->adopt(std::move(who.what), now_); });
+  manager_->tick(now_);  // it brought lines along
+}
+
+void shard::on_input(const connection::pointer& from) {
+  wake_up([&] {
+    if (from->lingering) {
+      if (from->discard_input())
+        from->close();
+      else
+        from->await_input();
+      return;
+    }
+    if (!from->reading) return;
+    const auto got = ::recv(from->native(), input_.data(), input_.size(), 0);
+    if (got > 0) {
+      from->heard = now_;
+      manager_->receive(from->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
+    } else if (got == 0) {
+      if (from->peer() == side::pool) return lose(from, close_reason::peer_left);
+      from->reading = false;
+      manager_->input_ended(from->channel, now_);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      return lose(from, reason_of(errno, *from));
+    }
+    if (from->reading) from->await_input();
+  });
+}
+
+void shard::on_output(const connection::pointer& to) {
+  wake_up([&] {
+    if (!to->lingering) flush(to);
+  });
+}
+
+void shard::on_dial_ready(dialer& attempt) {
+  wake_up([&] { attempt.ready(now_); });
+}
+
+void shard::dialed(channel_id channel, unique_fd socket) {
+  dials_.erase(channel);
+  const auto who = std::make_shared<connection>(*this, io_.get_executor(), side::pool, std::move(socket),
+                                                admission::ticket{}, now_);
+  if (!who->is_open()) return dial_failed(channel, close_reason::connect_failed);
+  who->channel = channel;
+  connections_.emplace(channel, who);
+  news_.push_back([who](shard& self) {
+    if (!who->is_open()) return;
+    self.manager_->connected(who->channel, self.now_);
+    if (who->is_open() && who->reading) who->await_input();
+  });
+}
+
+void shard::dial_failed(channel_id channel, close_reason reason) {
+  dials_.erase(channel);
+  news_.push_back([channel, reason](shard& self) { self.manager_->closed(channel, reason, self.now_); });
+}
+
+std::optional<std::vector<endpoint>> shard::resolve(channel_id channel, const std::string& host) {
+  return common_.resolver.resolve(host, [mail = mail_, channel](const std::vector<endpoint>& found) {
+    mail->post([channel, found](shard& self) { self.name_resolved(channel, found); });
+  });
+}
+
+std::vector<endpoint> shard::last_good(const std::string& host) const { return common_.resolver.last_good(host); }
+
+duration shard::connect_timeout() const noexcept { return config_.upstream.connect_timeout; }
+
+// --- ends ---
+
+void shard::lose(const connection::pointer& who, close_reason reason) {
+  connections_.erase(who->channel);
+  who->discard_queued(buffers_);
+  who->close();
+  manager_->closed(who->channel, reason, now_);
+}
+
+// A peer that ended the connection while something was on its way to it may have sent more before: the verdicts of a
+// pool count even then.
+void shard::lose_after_last_words(const connection::pointer& who, close_reason reason) {
+  who->discard_queued(buffers_);
+  for (int i = 0; i < last_reads && who->is_open() && !who->lingering && who->reading; ++i) {
+    const auto got = ::recv(who->native(), input_.data(), input_.size(), 0);
+    if (got <= 0) break;
+    manager_->receive(who->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
+  }
+  if (who->is_open() && !who->lingering) lose(who, reason);
+}
+
+void shard::linger(const connection::pointer& who) {
+  if (who->shut_down_output()) return who->close();
+  if (lingering_.size() >= max_lingering) {
+    lingering_.front()->close();
+    lingering_.erase(lingering_.begin());
+  }
+  who->lingering = true;
+  who->progressed = now_;
+  lingering_.push_back(who);
+  who->await_input();
+}
+
+// --- the manager's requests ---
+
+connection::pointer shard::find(channel_id channel) const {
+  const auto found = connections_.find(channel);
+  return found != connections_.end() ? found->second : nullptr;
+}
+
+// Inside of accept() and adopt() the manager already uses an id that it has not returned yet.
+void shard::postpone(shard_task task) {
+  if (introducing_) postponed_.push_back(std::move(task));
+}
+
+void shard::send(channel_id channel, std::string_view bytes) {
+  const auto found = connections_.find(channel);
+  if (found == connections_.end()) {
+    if (introducing_) postpone([channel, text = std::string(bytes)](shard& self) { self.send(channel, text); });
+    return;
+  }
+  connection& to = *found->second;
+  if (to.unsent().empty()) to.progressed = now_;
+  to.queue(bytes, buffers_);
+  if (std::exchange(to.dirty, true)) return;
+  dirty_.push_back(found->second);
+}
+
+void shard::close(channel_id channel, close_reason reason) {
+  if (const auto dial = dials_.find(channel); dial != dials_.end()) {
+    dial->second->cancel();
+    dials_.erase(dial);
+    return;
+  }
+  const auto who = find(channel);
+  if (!who) return postpone([channel, reason](shard& self) { self.close(channel, reason); });
+  connections_.erase(channel);
+  const bool failed = static_cast<bool>(who->send_queued(buffers_, now_));
+  who->discard_queued(buffers_);
+  if (failed)
+    who->close();
+  else
+    linger(who);
+}
+
+void shard::connect(channel_id channel, const std::string& host, std::uint16_t port) {
+  const auto attempt = std::make_shared<dialer>(*this, io_.get_executor(), channel, host, port);
+  dials_.emplace(channel, attempt);
+  attempt->start(now_);
+}
+
+void shard::set_reading(channel_id channel, bool enabled) {
+  const auto who = find(channel);
+  if (!who) return postpone([channel, enabled](shard& self) { self.set_reading(channel, enabled); });
+  who->reading = enabled;
+  if (enabled) who->await_input();
+}
+
+void shard::find_account(session::lookup_id lookup, std::string_view name) {
+  common_.accounts.find(name, [mail = mail_, lookup](account_lookup found) {
+    mail->post([lookup, found = std::move(found)](shard& self) mutable { self.account_found(lookup, std::move(found)); });
+  });
+}
+
+void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
+  const auto who = find(channel);
+  if (!who)
+    return postpone([channel, to, what = std::move(what)](shard& self) mutable {
+      self.hand_over(channel, to, std::move(what));
+    });
+  connections_.erase(channel);
+  migrant leaving;
+  if (who->send_queued(buffers_, now_)) {
+    who->discard_queued(buffers_);
+    return who->close();
+  }
+  leaving.unsent = who->unsent();
+  who->discard_queued(buffers_);
+  leaving.place = who->release_place();
+  leaving.socket = who->release();
+  leaving.what = std::move(what);
+  common_.mailboxes[to]->post([leaving = std::move(leaving)](shard& self) mutable { self.arrive(std::move(leaving)); });
+}
+
+// --- mail ---
+
+void shard::account_found(session::lookup_id lookup, account_lookup found) {
+  manager_->account_found(lookup, std::move(found), now_);
+}
+
+void shard::name_resolved(channel_id channel, const std::vector<endpoint>& found) {
+  if (const auto dial = dials_.find(channel); dial != dials_.end()) std::shared_ptr(dial->second)->resolved(found, now_);
+}
+
+void shard::drain(std::promise<void> done) {
+  listener_->close();
+  manager_->drain(now_);
+  drain_waiters_.push_back(std::move(done));
+}
+
+metrics::snapshot shard::snapshot() const {
+  metrics::snapshot taken;
+  taken.events.push_back({"connections_refused", "reason", "limit", refused_});
+  taken.events.push_back({"descriptors_exhausted", "", "", exhaustions_});
+  taken.merge(manager_->snapshot(now_));
+  return taken;
+}
+
+void shard::stop() {
+  stopped_ = true;
+  listener_->close();
+  timer_.cancel();
+  if (mail_ready_.is_open()) mail_ready_.release();
+  for (const auto& [channel, who] : connections_) who->close();
+  for (const auto& [channel, attempt] : dials_) attempt->cancel();
+  for (const auto& who : lingering_) who->close();
+  connections_.clear();
+  dials_.clear();
+  lingering_.clear();
+  drain_waiters_.clear();
+}
+
+void shard::await_mail() {
+  mail_ready_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const asio::error_code& error) {
+    if (error || self->stopped_) return;
+    self->wake_up([&] {
+      self->mail_->take(self->letters_);
+      for (shard_task& letter : self->letters_) {
+        if (self->stopped_) break;
+        letter(*self);
+      }
+      self->letters_.clear();
+    });
+    if (!self->stopped_) self->await_mail();
+  });
+}
+
+// --- time ---
+
+void shard::await_tick() {
+  const time_point now = steady_clock::now();
+  timer_.expires_at(std::clamp<time_point>(manager_->next_deadline(), now + min_tick, now + max_tick));
+  timer_.async_wait([self = shared_from_this()](const asio::error_code& error) {
+    if (error || self->stopped_) return;
+    self->on_tick();
+    if (!self->stopped_) self->await_tick();
+  });
+}
+
+void shard::on_tick() {
+  wake_up([this] {
+    listener_->tick(now_);
+    manager_->tick(now_);
+    std::erase_if(lingering_, [this](const connection::pointer& who) {
+      if (now_ - who->progressed >= linger_limit) who->close();
+      return !who->is_open();
+    });
+    if (now_ < next_sweep_) return;
+    next_sweep_ = now_ + sweep_interval_;
+    sweep();
+  });
+}
+
+// Collected first: the manager may open and close anything while it is told of the ends.
+void shard::sweep() {
+  std::vector<connection::pointer> overdue;
+  for (const auto& [channel, who] : connections_) {
+    const bool blocked = !who->unsent().empty() && now_ - who->progressed >= config_.limits.output_blocked;
+    const bool silent = who->peer() == side::miner && now_ - who->heard >= config_.limits.idle;
+    if (blocked || silent) overdue.push_back(who);
+  }
+  for (const auto& who : overdue) sweep_connection(who);
+  std::vector<std::shared_ptr<dialer>> attempts;
+  for (const auto& [channel, attempt] : dials_) attempts.push_back(attempt);
+  for (const auto& attempt : attempts) attempt->tick(now_);
+}
+
+void shard::sweep_connection(const connection::pointer& who) {
+  if (!who->is_open() || who->lingering) return;
+  if (!who->unsent().empty() && now_ - who->progressed >= config_.limits.output_blocked)
+    return lose(who, close_reason::slow_reader);
+  const duration silence = who->since_acknowledgement();
+  if (silence >= config_.limits.idle) return lose(who, close_reason::idle);
+  who->heard = now_ - silence;
+}
+
+}  // namespace stratumproxy::net

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <vector>
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "net/connection.hpp"
+#include "net/dialer.hpp"
+#include "net/endpoint.hpp"
+#include "net/listener.hpp"
+#include "net/output_buffer.hpp"
+#include "net/shard_mail.hpp"
+#include "net/shell.hpp"
+#include "net/unique_fd.hpp"
+#include "stratumproxy/session/session_manager.hpp"
+
+namespace stratumproxy::net {
+
+/// A worker's connection between two shards.
+struct migrant {
+  unique_fd socket;
+  admission::ticket place;
+  std::string unsent;  ///< output that the kernel had not taken
+  session::handover what;
+};
+
+/// The sockets, clock and mail of one session_manager, on one io_context that nobody else runs.
+///
+/// Everything happens in wake-ups: a handler of Asio reads the clock once, tells the manager what happened, and then
+/// settles: results that came up while the manager was busy are told, and output is handed to the kernel, once for
+/// each connection. Thread: that of the io_context, but for the constructor.
+class shard final : public session::session_host, public std::enable_shared_from_this<shard> {
+ public:
+  shard(shell& common, unsigned index, asio::io_context& io, unique_fd listening);
+  ~shard() override;
+
+  void start();
+
+  // From the mailbox.
+  void account_found(session::lookup_id lookup, account_lookup found);
+  void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
+  void arrive(migrant who);
+  /// `done` is kept once no worker is left; broken if the shard is stopped before.
+  void drain(std::promise<void> done);
+  [[nodiscard]] metrics::snapshot snapshot() const;
+  /// Closes everything; the io_context then runs out of work.
+  void stop();
+
+  // From the sockets.
+  void on_miners();
+  void on_miner(unique_fd socket, const endpoint& from);
+  void on_exhaustion(int error);
+  void on_input(const connection::pointer& from);
+  void on_output(const connection::pointer& to);
+  void on_dial_ready(dialer& attempt);
+  void dialed(session::channel_id channel, unique_fd socket);
+  void dial_failed(session::channel_id channel, session::close_reason reason);
+  [[nodiscard]] std::optional<std::vector<endpoint>> resolve(session::channel_id channel, const std::string& host);
+  [[nodiscard]] std::vector<endpoint> last_good(const std::string& host) const;
+  [[nodiscard]] duration connect_timeout() const noexcept;
+
+  // From the manager.
+  void send(session::channel_id channel, std::string_view bytes) override;
+  void close(session::channel_id channel, session::close_reason reason) override;
+  void connect(session::channel_id channel, const std::string& host, std::uint16_t port) override;
+  void set_reading(session::channel_id channel, bool enabled) override;
+  void find_account(session::lookup_id lookup, std::string_view name) override;
+  void hand_over(session::channel_id channel, unsigned to, session::handover what) override;
+
+ private:
+  template <class Work>
+  void wake_up(Work&& work);
+  void settle();
+  void warn(std::string_view event, std::string_view worker, std::string_view detail) const;
+  void flush(const connection::pointer& to);
+  void welcome(const connection::pointer& who, const std::function<session::channel_id()>& introduce);
+  [[nodiscard]] connection::pointer find(session::channel_id channel) const;
+  void postpone(shard_task task);
+
+  void lose(const connection::pointer& who, session::close_reason reason);
+  void lose_after_last_words(const connection::pointer& who, session::close_reason reason);
+  void linger(const connection::pointer& who);
+
+  void await_mail();
+  void await_tick();
+  void on_tick();
+  void sweep();
+  void sweep_connection(const connection::pointer& who);
+
+  shell& common_;
+  const options& config_;
+  unsigned index_;
+  asio::io_context& io_;
+  std::shared_ptr<shard_mailbox> mail_;
+  asio::posix::stream_descriptor mail_ready_;
+  asio::steady_timer timer_;
+  std::shared_ptr<listener> listener_;
+  std::unique_ptr<session::session_manager> manager_;
+
+  std::unordered_map<session::channel_id, connection::pointer> connections_;
+  std::unordered_map<session::channel_id, std::shared_ptr<dialer>> dials_;
+  std::vector<connection::pointer> lingering_;
+
+  time_point now_{};
+  time_point next_sweep_{};
+  duration sweep_interval_{};
+  std::vector<shard_task> letters_;         ///< being read
+  std::vector<shard_task> news_;            ///< for the manager, once it is free
+  std::vector<shard_task> being_told_;
+  std::vector<connection::pointer> dirty_;  ///< with new output
+  std::vector<connection::pointer> being_flushed_;
+  bool introducing_ = false;                ///< the manager names a connection that is not in connections_ yet
+  std::vector<shard_task> postponed_;       ///< what it asked for unknown channels meanwhile
+  std::vector<std::promise<void>> drain_waiters_;
+  bool stopped_ = false;
+  std::uint64_t refused_ = 0;
+  std::uint64_t exhaustions_ = 0;
+  buffer_pool buffers_;
+  std::array<char, 64 * 1024> input_;
+};
+
+}  // namespace stratumproxy::net

@@ -1,0 +1,63 @@
+#include "net/shard_thread.hpp"
+
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <asio/io_context.hpp>
+
+#include "net/shard.hpp"
+#include "net/system.hpp"
+
+namespace stratumproxy::net {
+
+struct shard_thread::impl {
+  impl(shell& common, unsigned at, unique_fd listening)
+      : index(at),
+        mail(common.mailboxes[at]),
+        worker(std::make_shared<shard>(common, at, io, std::move(listening))) {}
+
+  unsigned index;
+  std::shared_ptr<shard_mailbox> mail;
+  asio::io_context io{ASIO_CONCURRENCY_HINT_UNSAFE};  // one thread runs it, so it needs no locks
+  std::shared_ptr<shard> worker;
+  std::thread thread;
+};
+
+shard_thread::shard_thread(shell& common, unsigned index, unique_fd listening)
+    : impl_(std::make_unique<impl>(common, index, std::move(listening))) {}
+
+shard_thread::~shard_thread() { stop(); }
+
+void shard_thread::start() {
+  impl_->worker->start();
+  const signals_blocked quiet;
+  impl_->thread = std::thread([this] {
+    name_this_thread("spx-shard-" + std::to_string(impl_->index));
+    impl_->io.run();
+  });
+}
+
+std::future<void> shard_thread::drain() {
+  std::promise<void> done;
+  auto drained = done.get_future();
+  impl_->mail->post([done = std::move(done)](shard& self) mutable { self.drain(std::move(done)); });
+  return drained;
+}
+
+std::future<metrics::snapshot> shard_thread::snapshot() {
+  std::promise<metrics::snapshot> answer;
+  auto taken = answer.get_future();
+  impl_->mail->post([answer = std::move(answer)](shard& self) mutable { answer.set_value(self.snapshot()); });
+  return taken;
+}
+
+void shard_thread::stop() {
+  if (impl_->thread.joinable()) {
+    impl_->mail->post([](shard& self) { self.stop(); });
+    impl_->thread.join();
+  }
+  impl_->mail->close();
+}
+
+}  // namespace stratumproxy::net

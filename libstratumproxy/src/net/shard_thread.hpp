@@ -1,0 +1,34 @@
+#pragma once
+
+#include <future>
+#include <memory>
+
+#include "net/shell.hpp"
+#include "net/unique_fd.hpp"
+#include "stratumproxy/metrics.hpp"
+
+namespace stratumproxy::net {
+
+/// A shard with an io_context and a thread of its own, as other threads see it. Futures are broken when the shard is
+/// stopped before it could answer.
+class shard_thread {
+ public:
+  /// Throws std::system_error when the system has no descriptors for it.
+  shard_thread(shell& common, unsigned index, unique_fd listening);
+  ~shard_thread();  ///< stops
+  shard_thread(const shard_thread&) = delete;
+  shard_thread& operator=(const shard_thread&) = delete;
+
+  void start();
+  /// Ready when no worker is left.
+  [[nodiscard]] std::future<void> drain();
+  [[nodiscard]] std::future<metrics::snapshot> snapshot();
+  /// Closes everything at once and waits for the thread. Mail that it has not read is destroyed.
+  void stop();
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace stratumproxy::net

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/admission.hpp"
+#include "net/log_pace.hpp"
+#include "net/resolver_pool.hpp"
+#include "net/shard_mail.hpp"
+#include "stratumproxy/account.hpp"
+#include "stratumproxy/log.hpp"
+#include "stratumproxy/metrics.hpp"
+#include "stratumproxy/options.hpp"
+#include "stratumproxy/session/session_manager.hpp"
+
+namespace stratumproxy::net {
+
+/// What the shards of one proxy have in common. Outlives them.
+struct shell {
+  shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener);
+
+  const options& config;
+  account_source& accounts;
+  log_sink& log;
+  metrics::sink* sink;  ///< may be null
+  std::string instance;
+  std::shared_ptr<session::return_hints> hints = session::make_return_hints();
+  admission miners;
+  log_pace exhaustion_log;
+  log_pace limit_log;
+  resolver_pool resolver;
+  std::vector<std::shared_ptr<shard_mailbox>> mailboxes;  ///< one a shard
+};
+
+}  // namespace stratumproxy::net

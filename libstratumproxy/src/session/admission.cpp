@@ -1,0 +1,228 @@
+// How a miner becomes a worker: subscribe, authorize, and the return of one that was here before.
+#include <algorithm>
+#include <utility>
+
+#include "algorithm/target.hpp"
+#include "session/login.hpp"
+#include "session/manager_impl.hpp"
+
+namespace stratumproxy::session {
+namespace {
+
+constexpr unsigned max_sent_away = 2;
+constexpr auto sent_away_window = std::chrono::minutes(10);
+
+[[nodiscard]] unsigned miner_bytes_for(const split_options& split, const std::string& agent) {
+  for (const auto& [prefix, bytes] : split.by_agent) {
+    if (agent.starts_with(prefix)) return bytes;
+  }
+  return split.miner_bytes;
+}
+
+[[nodiscard]] std::string sent_away_key(const downstream_session& worker, const account& owner, const std::string& rig) {
+  return worker.address() + '\n' + worker.agent + '\n' + owner.name + '\n' + rig;
+}
+
+}  // namespace
+
+// ---- subscribe -------------------------------------------------------------------------------------------------------
+
+bool session_manager::impl::worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) {
+  if (worker.agent.starts_with("stratumproxy/") && worker.agent.find(shard_.instance) != std::string::npos) {
+    protocol::encode_error(shard_.out, "null", 20, "this proxy is its own pool");
+    shard_.flush(*worker.channel());
+    worker_closes(worker, close_reason::wrong_protocol, "a loop: this proxy is its own pool", now);
+    return false;
+  }
+  auto named = session_id::parse(asked.session);
+  if (!named) named = worker.handed_over ? worker.expected_session : hints_->returning(worker.address(), worker.agent, now);
+
+  if (named && !worker.handed_over && named->shard(settings_.shards) != settings_.shard) {
+    shard_.events.count(happening::session_handed_over);
+    const auto channel = *worker.channel();
+    handover what{.peer = worker.peer(), .address = worker.address(), .age = now - worker.accepted_at,
+                  .version_rolling = worker.version_rolling, .version_mask = worker.wanted_mask,
+                  .extranonce_subscribed = worker.extranonce_subscribed,
+                  .suggested_difficulty = worker.suggested_difficulty, .session = named->text(), .unread = worker.unread()};
+    const auto shard = named->shard(settings_.shards);
+    channels_.erase(channel);
+    worker.disconnected(now);
+    destroy(worker, now);
+    shard_.host.hand_over(channel, shard, std::move(what));
+    return false;
+  }
+  const auto known = named ? sessions_.find(*named) : sessions_.end();
+  give_identity(worker, known != sessions_.end() ? find(known->second) : nullptr);
+  return true;
+}
+
+void session_manager::impl::give_identity(downstream_session& worker, downstream_session* before) {
+  const auto& split = shard_.config.split;
+  worker.session = session_id::make(shard_.random, settings_.shard, settings_.shards);
+  worker.session_text = worker.session.text();
+  sessions_[worker.session] = worker.id();
+
+  worker.miner_bytes = before && before->miner_bytes ? before->miner_bytes : miner_bytes_for(split, worker.agent);
+  if (before && before != &worker) worker.restores = before->id();
+  if (before && !before->is_connected() && !before->claimed_by) {
+    worker.mark = before->mark;
+    marks_.share(worker.mark);
+    before->claimed_by = worker.id();
+  } else {
+    // Nobody comes back, or the old connection still looks alive: then it keeps its mark until this one has authorized.
+    worker.mark = marks_.take();
+  }
+  worker.told_extranonce1 = worker.mark;
+  worker.told_extranonce2_size = worker.miner_bytes;
+  const auto* const link = before ? find(before->link) : nullptr;
+  if (link && link->extranonce2_size() != 0 && link->extranonce2_size() < split.mark_bytes + worker.miner_bytes) {
+    worker.told_extranonce1 = link->extranonce1();
+    worker.told_extranonce2_size = link->extranonce2_size();
+  }
+}
+
+bool session_manager::impl::may_roll(downstream_session& worker, time_point now) {
+  return !hints_->returning_without_rolling(worker.address(), now);
+}
+
+void session_manager::impl::worker_wishes(downstream_session& worker, time_point now) {
+  auto* const link = find(worker.link);
+  if (!link) return;
+  if (worker.version_rolling) link->request_version_rolling(now);
+  if (worker.suggested_difficulty == 0 && !worker.suggested_target.empty()) {
+    worker.suggested_difficulty = algorithm::difficulty_from_target(worker.suggested_target, link->route().pool.divider);
+  }
+  link->suggest_difficulty(worker.suggested_difficulty, now);
+}
+
+// ---- authorize -------------------------------------------------------------------------------------------------------
+
+void session_manager::impl::worker_authorizes(downstream_session& worker, std::string_view account, std::string_view rig,
+                                              time_point now) {
+  (void)now;
+  const auto id = next_lookup_++;
+  lookups_[id] = {worker.id(), std::string(account), clean_rig(rig)};
+  shard_.host.find_account(lookup_id{id}, account);
+}
+
+void session_manager::impl::account_found(const lookup& asked, const account_lookup& found, time_point now) {
+  auto* const worker = find(asked.worker);
+  if (!worker || !worker->is_connected()) return;
+  if (found.state == account_lookup::status::unavailable) {
+    worker->authorize_answer(false, 20, "accounts cannot be looked up now, try later", now);
+  } else if (found.state == account_lookup::status::unknown || !found.found || found.found->routes.empty()) {
+    log_worker(log_level::info, "login_failed", *worker, "unknown account");
+    worker->authorize_answer(false, 24, "unknown account", now);
+  } else {
+    admit(*worker, found.found, asked.rig, now);
+  }
+  if (worker->is_connected()) to_resume_.push_back(worker->id());
+}
+
+void session_manager::impl::admit(downstream_session& worker, const std::shared_ptr<const account>& owner,
+                                  const std::string& rig, time_point now) {
+  const auto& route = owner->routes.front();
+  const auto user = pool_login(route.pool.login_template, route.user, owner->name, rig);
+  const auto credential = route.pool.name() + '\n' + user + '\n' + route.password;
+  if (const auto* const words = refusals_.fresh(credential, now)) {
+    log_worker(log_level::info, "login_failed", worker, "the pool refused the login before");
+    return worker.authorize_answer(false, 24, "pool refused the login: " + *words, now);
+  }
+  if (sent_away_too_often(worker, *owner, rig, now)) {
+    return worker.authorize_answer(
+        false, 20, "the pool's extranonce2 is too short for this miner: it must support mining.extranonce.subscribe", now);
+  }
+  worker.authorize_answer(true, 0, {}, now);
+  no_stranger_any_more(worker);
+  const bool is_restored = restore(worker, *owner, now);
+
+  const bool is_other = worker.owner && worker.owner->name != owner->name;
+  if (is_other) {
+    shard_.events.count(happening::session_moved);
+    worker.shares = {};
+    worker.window.reset();
+    worker.rig.clear();
+    if (auto* const former = find(worker.link)) {
+      if (auto* const older = find(worker.former_link)) destroy(*older, now);
+      worker.former_link = worker.link;
+      retire(*former, now);
+    }
+    worker.link.reset();
+    worker.job = 0;
+  }
+  worker.owner = owner;
+  if (worker.rig.empty()) worker.rig = rig;
+  log_worker(log_level::info, is_restored ? "worker_restored" : is_other ? "worker_moved" : "worker_authorized", worker,
+             worker.agent);
+  if (auto* const link = find(worker.link)) {
+    attach(worker, *link);
+    if (is_restored) worker.give_job(*link, job_cause::restored, now);
+  } else {
+    open_link(worker, now);
+  }
+  worker_wishes(worker, now);
+}
+
+// The session that the worker's subscribe named becomes this one. True when it did.
+bool session_manager::impl::restore(downstream_session& worker, const account& owner, time_point now) {
+  if (!worker.restores) return false;
+  auto* const before = find(*std::exchange(worker.restores, std::nullopt));
+  if (!before || !before->owner || before == &worker) return false;
+  const auto known = sessions_.find(before->session);
+  if (known == sessions_.end() || known->second != before->id()) return false;
+
+  const bool is_claimed = before->claimed_by == worker.id();
+  if (before->owner->name != owner.name) {
+    // Another account: it takes nothing along but the mark; whoever is still there under the old one stays.
+    if (is_claimed) destroy(*before, now);
+    return false;
+  }
+  if (before->claimed_by && !is_claimed) {
+    if (auto* const other = find(*before->claimed_by)) other->restores.reset();
+  }
+  sessions_.erase(known);
+  shard_.events.count(happening::session_restored);
+  worker.take_over(*before);
+  if (auto* const link = find(worker.link)) link->worker = worker.id();
+  if (before->is_connected()) {
+    shard_.events.count(happening::session_superseded);
+    worker_closes(*before, close_reason::superseded, "its session returned on another connection", now);
+  } else {
+    destroy(*before, now);
+  }
+  return true;
+}
+
+bool session_manager::impl::sent_away_too_often(const downstream_session& worker, const account& owner,
+                                                const std::string& rig, time_point now) {
+  const auto key = sent_away_key(worker, owner, rig);
+  const auto found = sent_away_.find(key);
+  if (found == sent_away_.end() || worker.extranonce_subscribed) return false;
+  if (now - found->second.since > sent_away_window) {
+    sent_away_.erase(found);
+    return false;
+  }
+  // It knows the pool's extranonce now, so it will not be sent away again.
+  if (worker.told_extranonce1 != worker.mark) return false;
+  return found->second.times >= max_sent_away;
+}
+
+void session_manager::impl::worker_closes(downstream_session& worker, close_reason reason, std::string_view detail,
+                                          time_point now) {
+  if (!worker.is_connected()) return;
+  const auto grace = shard_.config.session.grace;
+  if (reason == close_reason::extranonce && worker.owner) {
+    auto& record = sent_away_[sent_away_key(worker, *worker.owner, worker.rig)];
+    if (record.times == 0 || now - record.since > sent_away_window) record = {0, now};
+    ++record.times;
+    hints_->expect(worker.address(), worker.agent, worker.session, now + grace);
+  }
+  if (reason == close_reason::version_mask) {
+    hints_->expect_no_rolling(worker.address(), now + grace);
+    hints_->expect(worker.address(), worker.agent, worker.session, now + grace);
+  }
+  shard_.host.close(*worker.channel(), reason);
+  drop_connection(worker, reason, detail, now);
+}
+
+}  // namespace stratumproxy::session

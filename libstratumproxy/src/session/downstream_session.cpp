@@ -1,0 +1,537 @@
+#include "session/downstream_session.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <utility>
+#include <variant>
+
+#include "session/login.hpp"
+
+namespace stratumproxy::session {
+namespace {
+
+using metrics::reject_reason;
+using outcome = metrics::share_record::verdict;
+
+constexpr std::size_t max_agent = 128;
+constexpr std::size_t max_empty_lines = 100;     // in a row
+constexpr unsigned max_rolled_without_mask = 10;
+constexpr std::uint32_t max_ntime_ahead = 7'200;  // seconds that a miner may roll; ckpool takes 7,000, others 7,200
+constexpr auto ratio_window = std::chrono::minutes(1);
+constexpr double first_difficulty = 1;           // of Stratum, until a pool says another
+
+[[nodiscard]] bool is_hex(std::string_view text) noexcept {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  });
+}
+
+// The canonical bytes of a share: written otherwise it is the same share (NOMP and others once took it twice).
+[[nodiscard]] std::uint64_t fingerprint(const outgoing_share& share) noexcept {
+  std::array<char, 64> bytes{};
+  std::size_t size = 0;
+  for (const char c : share.extranonce2) bytes[size++] = c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
+  const std::uint32_t numbers[] = {share.ntime, share.nonce, share.version_bits.value_or(0)};
+  std::memcpy(bytes.data() + size, numbers, sizeof(numbers));
+  return std::hash<std::string_view>{}({bytes.data(), size + sizeof(numbers)});
+}
+
+[[nodiscard]] double in_force(const upstream_session& link) noexcept {
+  return link.difficulty() > 0 ? link.difficulty() : first_difficulty;
+}
+
+void append_pad(std::string& hex, std::uint64_t value, std::size_t bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  for (std::size_t i = bytes * 2; i-- > 0;) hex += i < 16 ? digits[(value >> (4 * i)) & 15] : '0';
+}
+
+}  // namespace
+
+downstream_session::downstream_session(worker_id id, channel_id channel, std::string peer, std::string address,
+                                       services& shard, events& listener, time_point now)
+    : accepted_at(now),
+      last_sent(now),
+      window(shard.config.metrics.window, shard.config.metrics.interval),
+      id_(id),
+      channel_(channel),
+      peer_(std::move(peer)),
+      address_(std::move(address)),
+      shard_(shard),
+      listener_(listener),
+      framer_(shard.config.limits.line_bytes) {}
+
+// ---- lines -----------------------------------------------------------------------------------------------------------
+
+bool downstream_session::must_wait() const noexcept {
+  return looking_up_ || waiting_ >= shard_.config.limits.in_flight;
+}
+
+void downstream_session::receive(std::span<char> bytes, time_point now) {
+  framer_.feed(bytes);
+  process(now);
+  framer_.keep();
+}
+
+void downstream_session::preload(std::span<char> bytes) {
+  framer_.feed(bytes);
+  framer_.keep();
+}
+
+void downstream_session::resume(time_point now) { receive({}, now); }
+
+std::string downstream_session::unread() const {
+  const auto rest = framer_.unread();
+  return line_ + '\n' + std::string(rest.data(), rest.size());
+}
+
+void downstream_session::process(time_point now) {
+  if (!heard_message_) {
+    if (const auto intruder = protocol::detect_intruder(framer_.unread()); intruder != protocol::intruder::none) {
+      shard_.events.count(happening::intruder_refused);
+      shard_.out = protocol::refusal(intruder);
+      shard_.flush(*channel_);
+      return listener_.worker_closes(*this, close_reason::wrong_protocol, protocol::name(intruder), now);
+    }
+  }
+  while (channel_ && !must_wait()) {
+    const auto line = framer_.next();
+    if (!line) return listener_.worker_closes(*this, close_reason::line_too_long, "line too long", now);
+    empty_lines_ += framer_.take_empty_lines();
+    if (empty_lines_ > max_empty_lines) return listener_.worker_closes(*this, close_reason::error_budget, "empty lines", now);
+    if (line->empty()) return;
+    if (!subscribed_) line_.assign(line->data(), line->size());
+    const auto message = shard_.decoder.decode_miner(*line);
+    if (!message) {
+      unusable_line(message.error(), now);
+      continue;
+    }
+    empty_lines_ = 0;
+    handle(*message, now);
+    if (channel_) shard_.flush(*channel_);
+    shard_.out.clear();
+  }
+}
+
+void downstream_session::unusable_line(std::error_code why, time_point now) {
+  shard_.events.count(happening::line_refused);
+  const bool no_json = why == errc::not_json;
+  protocol::encode_error(shard_.out, "null", 20, no_json ? "parse error" : why.message());
+  shard_.flush(*channel_);
+  if (no_json) return listener_.worker_closes(*this, close_reason::parse_error, "no JSON", now);
+  spend_error(now);
+}
+
+void downstream_session::spend_error(time_point now) {
+  if (++errors_ >= shard_.config.limits.error_budget) {
+    listener_.worker_closes(*this, close_reason::error_budget, "too many unusable messages", now);
+  }
+}
+
+void downstream_session::handle(const protocol::miner_message& message, time_point now) {
+  struct handler {
+    downstream_session& worker;
+    std::string_view id;
+    bool silent;  // a notification gets no reply
+    time_point now;
+    std::string& out;
+
+    void error(int code, std::string_view text) const {
+      if (!silent) protocol::encode_error(out, id, code, text);
+    }
+    void good() const {
+      if (!silent) protocol::encode_true(out, id);
+    }
+
+    void operator()(const protocol::subscribe& m) const {
+      if (!worker.subscribed_) {
+        worker.agent = protocol::printable(m.agent, max_agent);
+        if (!worker.listener_.worker_subscribes(worker, m, now)) return;
+        worker.subscribed_ = true;
+        std::string().swap(worker.line_);
+      }
+      if (!silent) {
+        protocol::encode_subscribed(out, id, worker.session_text, worker.told_extranonce1, worker.told_extranonce2_size);
+      }
+    }
+    void operator()(const protocol::authorize& m) const { worker.authorize(silent ? std::string_view{} : id, m, now); }
+    void operator()(const protocol::submit& m) const { worker.submit(id, m, now); }
+    void operator()(const protocol::configure& m) const { worker.configure(silent ? std::string_view{} : id, m, now); }
+    void operator()(const protocol::suggest_difficulty& m) const {
+      if (m.value > 0) {
+        worker.suggested_difficulty = m.value;
+        worker.listener_.worker_wishes(worker, now);
+      }
+      good();
+    }
+    void operator()(const protocol::suggest_target& m) const {
+      worker.suggested_target = m.target;
+      worker.listener_.worker_wishes(worker, now);
+      good();
+    }
+    void operator()(const protocol::extranonce_subscribe&) const {
+      worker.extranonce_subscribed = true;
+      good();
+    }
+    void operator()(const protocol::multi_version&) const {
+      // Bitmain's predecessor of version rolling: nothing to agree on.
+      if (!silent) protocol::encode_false(out, id);
+    }
+    void operator()(const protocol::capabilities&) const { good(); }
+    void operator()(const protocol::ping&) const {
+      if (!silent) protocol::encode_text_result(out, id, "pong");
+    }
+    void operator()(const protocol::pong&) const {}
+    void operator()(const protocol::miner_response&) const { worker.shard_.events.count(happening::miner_response); }
+    void operator()(const protocol::foreign_dialect& m) const {
+      worker.shard_.events.count(happening::intruder_refused);
+      protocol::encode_foreign_refusal(out, m.which, id, "this proxy speaks Stratum V1 of the Bitcoin dialect only");
+      worker.shard_.flush(*worker.channel_);
+      worker.listener_.worker_closes(worker, close_reason::wrong_protocol, name(m.which), now);
+    }
+    void operator()(const protocol::malformed& m) const {
+      if (m.method == "mining.submit") return worker.submit_malformed(id, now);
+      if (m.method == "mining.authorize") {
+        worker.authorize_id_ = silent ? std::string_view{} : id;
+        return worker.authorize_answer(false, 24, "unusable login", now);
+      }
+      worker.shard_.events.count(happening::line_refused);
+      error(20, "unusable parameters");
+      worker.shard_.flush(*worker.channel_);
+      worker.spend_error(now);
+    }
+    void operator()(const protocol::unknown_method&) const { error(20, "unsupported method"); }
+  };
+  heard_message_ = true;
+  std::visit(handler{*this, message.id, message.notification, now, shard_.out}, message.body);
+}
+
+// ---- handshake -------------------------------------------------------------------------------------------------------
+
+void downstream_session::authorize(std::string_view id, const protocol::authorize& asked, time_point now) {
+  authorize_id_ = id;
+  const auto [account, its_rig] = split_login(asked.user);
+  if (!is_account_name(account)) return authorize_answer(false, 24, "unknown account", now);
+  looking_up_ = true;
+  listener_.worker_authorizes(*this, account, its_rig, now);
+}
+
+void downstream_session::authorize_answer(bool good, int code, std::string_view text, time_point now) {
+  looking_up_ = false;
+  if (!channel_) return;
+  if (good) {
+    authorized_ = true;
+    failed_authorizes_ = 0;
+    if (!authorize_id_.empty()) protocol::encode_true(shard_.out, authorize_id_);
+    return shard_.flush(*channel_);
+  }
+  shard_.events.count(happening::authorize_failed);
+  if (!authorize_id_.empty()) protocol::encode_rejected(shard_.out, authorize_id_, code, text);
+  shard_.flush(*channel_);
+  const bool try_later = code == 20;
+  if (!try_later && ++failed_authorizes_ >= shard_.config.limits.failed_authorizes) {
+    listener_.worker_closes(*this, close_reason::login_failed, "too many failed logins", now);
+  }
+}
+
+void downstream_session::configure(std::string_view id, const protocol::configure& asked, time_point now) {
+  if (asked.version_rolling) {
+    const bool may = listener_.may_roll(*this, now);
+    wanted_mask = may ? asked.mask & shard_.config.session.version_mask : 0;
+    version_rolling = wanted_mask != 0;
+    told_mask = wanted_mask;
+  }
+  if (asked.subscribe_extranonce) extranonce_subscribed = true;
+  if (asked.minimum_difficulty && asked.minimum_difficulty_value > 0) suggested_difficulty = asked.minimum_difficulty_value;
+  if (!id.empty()) protocol::encode_configured(shard_.out, id, asked, told_mask);
+  shard_.flush(*channel_);
+  listener_.worker_wishes(*this, now);
+}
+
+// ---- shares ----------------------------------------------------------------------------------------------------------
+
+void downstream_session::submit_malformed(std::string_view id, time_point now) {
+  submit(id, {}, now);
+}
+
+void downstream_session::submit(std::string_view id, const protocol::submit& share, time_point now) {
+  if (!subscribed_) return protocol::encode_error(shard_.out, id, 25, "not subscribed");
+  if (!authorized_) return protocol::encode_error(shard_.out, id, 24, "not authorized");
+
+  const auto job_id = protocol::parse_job_id(share.job);
+  auto* const link_of_job = job_id ? listener_.link_of_job(*this, *job_id) : nullptr;
+  auto* const record = link_of_job ? link_of_job->jobs().find(*job_id) : nullptr;
+  ticket what{.totals = totals, .divider = divider, .id = id};
+  if (record) {
+    what = {.totals = link_of_job->totals, .own = link == link_of_job->id(), .difficulty = record->difficulty,
+            .divider = link_of_job->route().pool.divider, .id = id};
+  }
+  const double one = what.difficulty / what.divider;
+  if (what.own) {
+    ++shares.sent;
+    shares.sent_one += one;
+  }
+  ++what.totals->sent;
+  what.totals->sent_one += one;
+
+  const auto bad = [&](int code, std::string_view text, reject_reason reason) { refuse(what, code, text, reason, now); };
+  if (share.nonce.empty() && share.job.empty()) return bad(20, "unusable parameters", reject_reason::malformed);
+  // Miners send the login they authorized with, the account alone, only the rig, or nothing; never another account's.
+  if (!share.worker.empty() && share.worker != rig && split_login(share.worker).account != owner->name)
+    return bad(24, "not authorized as this worker", reject_reason::unauthorized);
+  if (!record) return bad(21, "job not found", reject_reason::stale);
+  if (share.extranonce2.size() != record->extranonce2_bytes * 2 || !is_hex(share.extranonce2))
+    return bad(20, "extranonce2 of the wrong size or no hex", reject_reason::bad_extranonce);
+  const auto ntime = protocol::parse_hex32(share.ntime);
+  const auto nonce = protocol::parse_hex32(share.nonce);
+  if (!ntime || !nonce) return bad(20, "ntime or nonce is not up to 8 hex digits", reject_reason::malformed);
+  if (*ntime < record->ntime || *ntime - record->ntime > max_ntime_ahead)
+    return bad(20, "ntime out of range", reject_reason::bad_time);
+
+  outgoing_share out{.worker = id_, .sequence = next_sequence_, .extranonce2 = share.extranonce2, .ntime = *ntime,
+                     .nonce = *nonce, .version_bits = {}};
+  if (record->version_mask != 0) out.version_bits = 0;
+  if (share.version_bits) {
+    const auto bits = protocol::parse_hex32(*share.version_bits);
+    if (!bits) return bad(20, "version bits are not up to 8 hex digits", reject_reason::bad_version);
+    if ((*bits & ~record->version_mask) != 0) {
+      bad(20, "version bits outside of the mask", reject_reason::bad_version);
+      if (record->version_mask == 0 && version_rolling && ++rolled_without_mask_ >= max_rolled_without_mask && channel_) {
+        listener_.worker_closes(*this, close_reason::version_mask, "rolls version bits that the pool does not take", now);
+      }
+      return;
+    }
+    if (record->version_mask != 0) out.version_bits = *bits;
+  }
+  if (!record->seen.insert(fingerprint(out))) return bad(22, "duplicate share", reject_reason::duplicate);
+
+  if (!link_of_job->submit(*record, out, now)) return bad(21, "job not found: no pool to take it", reject_reason::no_pool);
+  ++next_sequence_;
+  auto& entry = in_flight_.push_back({});
+  entry.sequence = out.sequence;
+  entry.id = id;
+  ++waiting_;
+  watch_ratio(false, now);
+}
+
+void downstream_session::refuse(const ticket& share, int code, std::string_view text, reject_reason reason, time_point now) {
+  if (share.own) ++shares.rejected[static_cast<std::size_t>(reason)];
+  ++share.totals->rejected[static_cast<std::size_t>(reason)];
+  protocol::encode_error(shard_.out, share.id, code, text);
+  shard_.flush(*channel_);
+  listener_.share_ended(*this, {.outcome = outcome::rejected, .reason = reason, .code = code, .text = text}, share.difficulty,
+                        duration{0});
+  watch_ratio(reason != reject_reason::stale && reason != reject_reason::no_pool, now);
+}
+
+void downstream_session::share_verdict(const judged_share& share, const verdict& how, bool counts, double of_divider,
+                                       time_point now) {
+  if (counts) {
+    switch (how.outcome) {
+      case outcome::accepted:
+        ++shares.accepted;
+        ++shares.pool_accepted;
+        shares.accepted_one += share.difficulty / of_divider;
+        shares.pool_accepted_one += share.difficulty / of_divider;
+        window.add(share.difficulty / of_divider, now);
+        break;
+      case outcome::rejected: ++shares.rejected[static_cast<std::size_t>(how.reason)]; break;
+      case outcome::unknown: ++shares.unknown; break;
+    }
+  }
+  if (in_flight_.empty() || !channel_ || share.worker != id_) return;
+  const std::uint32_t index = share.sequence - in_flight_.front().sequence;
+  if (index >= in_flight_.size()) return;
+  auto& judged = in_flight_[index];
+  judged.is_judged = true;
+  judged.how = how;
+  // Miners that give every submit the same id tell the answers apart by their order alone.
+  const auto same_id_waits = [&] {
+    for (std::uint32_t i = 0; i < index; ++i) {
+      if (!in_flight_[i].is_answered && in_flight_[i].id == judged.id) return true;
+    }
+    return false;
+  };
+  if (same_id_waits()) {
+    judged.text = how.text;
+    return;
+  }
+  answer(judged);
+  judged.is_answered = true;
+  --waiting_;
+  for (std::uint32_t i = index + 1; i < in_flight_.size(); ++i) {
+    auto& next = in_flight_[i];
+    if (next.is_answered || next.id != judged.id) continue;
+    if (!next.is_judged) break;
+    next.how.text = next.text;
+    answer(next);
+    next.is_answered = true;
+    --waiting_;
+  }
+  while (!in_flight_.empty() && in_flight_.front().is_answered) in_flight_.pop_front();
+  shard_.flush(*channel_);
+}
+
+void downstream_session::answer(const submitted& share) {
+  if (share.how.outcome == outcome::accepted) return protocol::encode_true(shard_.out, share.id);
+  protocol::encode_error(shard_.out, share.id, share.how.code, share.how.text);
+}
+
+void downstream_session::watch_ratio(bool invalid, time_point now) {
+  const auto& limits = shard_.config.limits;
+  if (now - ratio_since_ >= ratio_window) {
+    ratio_since_ = now;
+    ratio_submits_ = ratio_invalid_ = 0;
+  }
+  ++ratio_submits_;
+  if (invalid) ++ratio_invalid_;
+  if (invalid && channel_ && ratio_submits_ >= limits.invalid_minimum &&
+      std::uint64_t{ratio_invalid_} * 100 > std::uint64_t{ratio_submits_} * limits.invalid_ratio_percent) {
+    listener_.worker_closes(*this, close_reason::invalid_shares, "too many invalid shares", now);
+  }
+}
+
+// ---- jobs ------------------------------------------------------------------------------------------------------------
+
+bool downstream_session::fits(const upstream_session& link) const noexcept {
+  return link.extranonce2_size() >= told_extranonce1.size() / 2 + told_extranonce2_size;
+}
+
+bool downstream_session::match_extranonce(upstream_session& link, time_point now) {
+  const bool is_passed_through =
+      told_extranonce1 == link.extranonce1() && told_extranonce2_size == link.extranonce2_size();
+  if (is_passed_through || fits(link)) return true;
+  // Too small to be split: the worker gets the pool's own extranonce.
+  if (extranonce_subscribed) {
+    told_extranonce1 = link.extranonce1();
+    told_extranonce2_size = link.extranonce2_size();
+    protocol::encode_set_extranonce(shard_.out, told_extranonce1, told_extranonce2_size);
+    return true;
+  }
+  listener_.worker_closes(*this, close_reason::extranonce, "must subscribe again to learn the pool's extranonce", now);
+  return false;
+}
+
+void downstream_session::encode_mask(const upstream_session& link) {
+  const auto mask = wanted_mask & link.version_mask();
+  if (!version_rolling || mask == told_mask) return;
+  told_mask = mask;
+  protocol::encode_set_version_mask(shard_.out, mask);
+}
+
+void downstream_session::encode_difficulty(const upstream_session& link) {
+  told_difficulty = in_force(link);
+  protocol::encode_set_difficulty(shard_.out, told_difficulty);
+}
+
+void downstream_session::give_job(upstream_session& link, job_cause cause, time_point now) {
+  const auto* const work = link.current_job();
+  if (!channel_ || !is_mining() || !work) return;
+  const bool anew = cause != job_cause::pushed;
+  if (congested_) {
+    missed_job_ = missed_job_.value_or(false) || work->clean || anew;
+    return shard_.events.count(happening::jobs_coalesced);
+  }
+  if (!match_extranonce(link, now)) return;
+  encode_mask(link);
+  if (anew || told_difficulty != in_force(link)) encode_difficulty(link);
+
+  const bool is_spliced = told_extranonce1 != link.extranonce1() || told_extranonce2_size != link.extranonce2_size();
+  const std::size_t pad_bytes =
+      is_spliced ? link.extranonce2_size() - told_extranonce1.size() / 2 - told_extranonce2_size : 0;
+  auto ntime = work->ntime;
+  if (cause == job_cause::restored) {
+    if (pad_bytes > 0) {
+      ++link.pad;
+    } else {
+      const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - link.job_received()).count();
+      ntime += static_cast<std::uint32_t>(std::max<std::int64_t>(1, age));
+    }
+  }
+  auto& record = link.jobs().add(shard_.next_job_id++);
+  record.pool_id = work->pool_id;
+  std::string insert;
+  if (is_spliced) {
+    append_pad(record.prefix, link.pad, pad_bytes);
+    insert = link.extranonce1() + record.prefix;
+    record.prefix += told_extranonce1;
+  }
+  record.extranonce2_bytes = told_extranonce2_size;
+  record.version_mask = wanted_mask & link.version_mask();
+  record.ntime = ntime;
+  record.difficulty = told_difficulty;
+  job = record.id;
+  last_sent = now;
+  protocol::encode_notify(shard_.out, *work, record.id, insert, ntime, anew || work->clean);
+  shard_.flush(*channel_);
+  window.start(now);
+}
+
+void downstream_session::give_job_again(upstream_session& link, bool clean, time_point now) {
+  if (!channel_ || !is_mining() || !link.current_job() || congested_) return;
+  const auto* const record = link.jobs().find(job);
+  if (!record) return give_job(link, job_cause::pushed, now);
+  std::string insert;
+  if (!record->prefix.empty()) {
+    insert = link.extranonce1();
+    insert.append(record->prefix, 0, record->prefix.size() - told_extranonce1.size());
+  }
+  last_sent = now;
+  protocol::encode_notify(shard_.out, *link.current_job(), record->id, insert, record->ntime, clean);
+  shard_.flush(*channel_);
+}
+
+void downstream_session::refresh(upstream_session& link, time_point now) {
+  if (!channel_ || !is_mining() || told_difficulty == 0) return;
+  // Without a pool there is no work to offer, and none is made up; but a word keeps cgminer from leaving.
+  last_sent = now;
+  protocol::encode_set_difficulty(shard_.out, told_difficulty);
+  shard_.flush(*channel_);
+  if (link.is_live()) give_job_again(link, false, now);
+}
+
+void downstream_session::give_difficulty(upstream_session& link, time_point now) {
+  if (!channel_ || !is_mining() || told_difficulty == in_force(link)) return;
+  last_sent = now;
+  encode_difficulty(link);
+  shard_.flush(*channel_);
+}
+
+void downstream_session::give_mask(upstream_session& link, time_point now) {
+  if (!channel_ || !is_mining()) return;
+  const auto before = told_mask;
+  encode_mask(link);
+  shard_.flush(*channel_);
+  // In effect at once, but a share is judged by the mask of its job: the same work under the new one.
+  if (told_mask != before) give_job(link, job_cause::restored, now);
+}
+
+void downstream_session::show(std::string_view text) {
+  if (!channel_) return;
+  protocol::encode_show_message(shard_.out, text);
+  shard_.flush(*channel_);
+}
+
+std::optional<bool> downstream_session::take_missed_job() noexcept { return std::exchange(missed_job_, std::nullopt); }
+
+// ---- the life of the session -----------------------------------------------------------------------------------------
+
+void downstream_session::disconnected(time_point now) {
+  channel_.reset();
+  looking_up_ = false;
+  left_at = now;
+  in_flight_.clear();
+  waiting_ = 0;
+  framer_ = protocol::line_framer(shard_.config.limits.line_bytes);
+}
+
+void downstream_session::take_over(downstream_session& before) {
+  told_difficulty = before.told_difficulty;
+  if (rig.empty()) rig = before.rig;
+  window = before.window;
+  link = std::exchange(before.link, std::nullopt);
+  former_link = std::exchange(before.former_link, std::nullopt);
+  if (suggested_difficulty == 0) suggested_difficulty = before.suggested_difficulty;
+}
+
+}  // namespace stratumproxy::session

@@ -1,0 +1,58 @@
+#include "session/login.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace stratumproxy::session {
+namespace {
+
+[[nodiscard]] bool is_alphanumeric(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+}  // namespace
+
+login split_login(std::string_view text) noexcept {
+  const auto end = text.find_first_of("._/+");
+  if (end == std::string_view::npos) return {text, {}};
+  return {text.substr(0, end), text.substr(end + 1)};
+}
+
+bool is_account_name(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
+}
+
+std::string clean_rig(std::string_view rig) {
+  std::string clean;
+  for (const char c : rig) {
+    if (clean.size() == 32) break;
+    if (is_alphanumeric(c) || c == '_' || c == '-') clean += c;
+  }
+  return clean;
+}
+
+std::string pool_login(std::string_view login_template, std::string_view user, std::string_view account,
+                       std::string_view rig) {
+  const auto has_worker_part = user.find('.') != std::string_view::npos;
+  if (rig.empty() || has_worker_part) {
+    // A template without {rig} says something else than "user and worker": it is used as it stands.
+    if (login_template.find("{rig}") != std::string_view::npos) return std::string(user);
+  }
+  std::string login;
+  for (std::size_t i = 0; i < login_template.size();) {
+    const auto rest = login_template.substr(i);
+    const auto replace = [&](std::string_view key, std::string_view value) {
+      if (!rest.starts_with(key)) return false;
+      login += value;
+      i += key.size();
+      return true;
+    };
+    if (replace("{user}", user) || replace("{rig}", rig) || replace("{account}", account)) continue;
+    login += rest.front();
+    ++i;
+  }
+  return login;
+}
+
+}  // namespace stratumproxy::session

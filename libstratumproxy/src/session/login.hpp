@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace stratumproxy::session {
+
+/// What a miner sends as its user name: `<account>[.<rig>]`, where `.`, `_`, `/` or `+` starts the rig.
+struct login {
+  std::string_view account;
+  std::string_view rig;
+};
+[[nodiscard]] login split_login(std::string_view text) noexcept;
+
+/// Whether an account could have this name: 1 to 64 of [A-Za-z0-9-]. Anything else never reaches a database.
+[[nodiscard]] bool is_account_name(std::string_view text) noexcept;
+
+/// The rig as a pool may see it: the characters of [A-Za-z0-9_-], at most 32 of them.
+[[nodiscard]] std::string clean_rig(std::string_view rig);
+
+/// The login for the pool, from the pool's template; {user}, {rig} and {account} are replaced. Where the rig is empty, or the user has
+/// a worker part already, the user goes unchanged.
+[[nodiscard]] std::string pool_login(std::string_view login_template, std::string_view user, std::string_view account,
+                                     std::string_view rig);
+
+}  // namespace stratumproxy::session

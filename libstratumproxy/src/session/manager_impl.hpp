@@ -1,0 +1,143 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "session/downstream_session.hpp"
+#include "session/ids.hpp"
+#include "session/mark_dealer.hpp"
+#include "session/pool_gate.hpp"
+#include "session/refusals.hpp"
+#include "session/return_hints.hpp"
+#include "session/services.hpp"
+#include "session/session_id.hpp"
+#include "session/upstream_session.hpp"
+#include "stratumproxy/session/session_manager.hpp"
+
+namespace stratumproxy::session {
+
+/// The shard's tables, and what happens between them. Three files: session_manager.cpp (the outside: connections and time),
+/// admission.cpp (subscribe, authorize, restore), routing.cpp (links, jobs, shares).
+///
+/// Who owns what: `workers` and `links` own; everybody else holds ids. What ends during a call moves to the graveyard and
+/// is destroyed when the call is over, so that no object dies under its own feet.
+struct session_manager::impl final : downstream_session::events, upstream_session::events {
+  impl(manager_settings settings, session_host& host);
+
+  /// A pool endpoint of this shard.
+  struct endpoint {
+    pool_gate gate;
+    std::string algorithm;
+    double divider = 1;
+    std::uint64_t connects = 0, drops = 0, refused_logins = 0, protocol_errors = 0;
+    bool said_down = false;  // the log has it
+  };
+  struct channel_owner {
+    downstream_session* worker = nullptr;
+    upstream_session* link = nullptr;
+  };
+  struct lookup {
+    worker_id worker{};
+    std::string account, rig;
+  };
+  struct sent_away {  // to learn the pool's extranonce
+    unsigned times = 0;
+    time_point since{};
+  };
+
+  // ---- session_manager.cpp
+  channel_id new_channel() { return channel_id{next_channel_++}; }
+  downstream_session& new_worker(std::string peer, std::string address, time_point now);
+  void update_reading(downstream_session& worker);
+  void settle(time_point now);
+  void sweep(time_point now);
+  void sweep_worker(downstream_session& worker, time_point now);
+  void sweep_link(upstream_session& link, time_point now);
+  void after_input(downstream_session& worker, bool was_mining, time_point now);
+  void drop_connection(downstream_session& worker, close_reason reason, std::string_view detail, time_point now);
+  void keep(downstream_session& worker);
+  void unkeep(downstream_session& worker);
+  void destroy(downstream_session& worker, time_point now);
+  void no_stranger_any_more(downstream_session& worker);
+  void log_worker(log_level level, std::string_view event, const downstream_session& worker, std::string_view detail) const;
+
+  // ---- admission.cpp
+  bool worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) override;
+  void worker_authorizes(downstream_session& worker, std::string_view account, std::string_view rig, time_point now) override;
+  bool may_roll(downstream_session& worker, time_point now) override;
+  void worker_wishes(downstream_session& worker, time_point now) override;
+  void worker_closes(downstream_session& worker, close_reason reason, std::string_view detail, time_point now) override;
+  void account_found(const lookup& asked, const account_lookup& found, time_point now);
+  void give_identity(downstream_session& worker, downstream_session* before);
+  void admit(downstream_session& worker, const std::shared_ptr<const account>& owner, const std::string& rig, time_point now);
+  bool restore(downstream_session& worker, const account& owner, time_point now);
+  [[nodiscard]] bool sent_away_too_often(const downstream_session& worker, const account& owner, const std::string& rig,
+                                         time_point now);
+
+  // ---- routing.cpp
+  upstream_session* link_of_job(downstream_session& worker, std::uint64_t job) override;
+  void share_ended(downstream_session& worker, const verdict& how, double difficulty, duration round_trip) override;
+  void link_live(upstream_session& link, time_point now) override;
+  void link_job(upstream_session& link, bool repeated, time_point now) override;
+  void link_difficulty(upstream_session& link, time_point now) override;
+  void link_mask(upstream_session& link, time_point now) override;
+  void link_verdict(upstream_session& link, const judged_share& share, const verdict& how, time_point now) override;
+  void link_late_verdict(upstream_session& link) override;
+  void link_message(upstream_session& link, std::string_view text) override;
+  void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) override;
+  void link_refused(upstream_session& link, std::string_view text, time_point now) override;
+  void open_link(downstream_session& worker, time_point now);
+  void attach(downstream_session& worker, upstream_session& link);
+  void give_current_job(upstream_session& link, time_point now);
+  void link_lost(upstream_session& link, close_reason reason, std::string_view detail, time_point now);
+  void connect_waiting(endpoint& pool, time_point now);
+  /// The worker does not need it any more; late shares and verdicts still get a little time.
+  void retire(upstream_session& link, time_point now);
+  void destroy(upstream_session& link, time_point now);
+  endpoint& endpoint_of(const upstream_session& link);
+  [[nodiscard]] downstream_session* worker_of(const upstream_session& link);
+  [[nodiscard]] metrics::share_counts* totals_of(const account& owner, const pool_info& pool);
+  void log_link(log_level level, std::string_view event, const upstream_session& link, std::string_view detail) const;
+
+  [[nodiscard]] downstream_session* find(worker_id id);
+  [[nodiscard]] upstream_session* find(std::optional<link_id> id);
+  [[nodiscard]] metrics::snapshot snapshot(time_point now) const;
+
+  const manager_settings settings_;
+  services shard_;
+  std::shared_ptr<return_hints> hints_;
+  mark_dealer marks_;
+  refusals refusals_;
+
+  std::unordered_map<worker_id, std::unique_ptr<downstream_session>> workers_;
+  std::unordered_map<link_id, std::unique_ptr<upstream_session>> links_;
+  std::unordered_map<channel_id, channel_owner> channels_;
+  std::unordered_map<session_id, worker_id, session_id_hash> sessions_;  // every id that was given and not yet used up
+  std::unordered_map<std::uint64_t, lookup> lookups_;
+  std::map<std::string, endpoint> endpoints_;
+  std::map<std::tuple<std::string, std::string, std::string>, std::unique_ptr<metrics::share_counts>> totals_;
+  std::unordered_map<std::string, std::size_t> strangers_;  // connections without a good authorize, by address
+  std::unordered_map<std::string, sent_away> sent_away_;
+  std::deque<worker_id> kept_;  // dropped workers, oldest first; ids of those that are gone are skipped
+  std::unordered_map<std::string, std::size_t> kept_by_address_, kept_by_account_;
+  metrics::latency_histogram round_trip_;
+
+  std::vector<channel_id> unwelcome_;  // over a limit: closed at the next tick
+  std::vector<worker_id> to_resume_;
+  std::vector<std::unique_ptr<downstream_session>> dead_workers_;
+  std::vector<std::unique_ptr<upstream_session>> dead_links_;
+  std::size_t kept_count_ = 0;
+  std::uint64_t next_channel_ = 1, next_worker_ = 1, next_link_ = 1, next_lookup_ = 1;
+  time_point swept_{};
+  bool is_draining_ = false;
+};
+
+}  // namespace stratumproxy::session

@@ -1,0 +1,267 @@
+// Between workers and links: which link a worker mines on, what of it the worker hears, and what becomes of shares.
+#include <algorithm>
+#include <utility>
+
+#include "session/login.hpp"
+#include "session/manager_impl.hpp"
+
+namespace stratumproxy::session {
+namespace {
+
+using outcome = metrics::share_record::verdict;
+
+constexpr std::size_t max_chain = 200;              // bytes of the agent; a longer way through proxies is a loop
+constexpr auto stable_after = std::chrono::seconds(10);  // a link that lives shorter than this failed
+
+// "stratumproxy/0.1.0 (a b)": the instances that are before this one, so that the last one sees a loop of any length.
+[[nodiscard]] std::string chain_of(const std::string& agent) {
+  if (!agent.starts_with("stratumproxy/")) return {};
+  const auto begin = agent.find('('), end = agent.find(')');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
+  return " " + agent.substr(begin + 1, std::min(end - begin - 1, max_chain));
+}
+
+}  // namespace
+
+// ---- links and their pools -------------------------------------------------------------------------------------------
+
+session_manager::impl::endpoint& session_manager::impl::endpoint_of(const upstream_session& link) {
+  const auto found = endpoints_.find(link.pool_name());
+  if (found != endpoints_.end()) return found->second;
+  const auto& pool = link.route().pool;
+  return endpoints_
+      .emplace(link.pool_name(), endpoint{.gate = pool_gate(shard_.config.upstream, shard_.random),
+                                          .algorithm = pool.algorithm, .divider = pool.divider})
+      .first->second;
+}
+
+metrics::share_counts* session_manager::impl::totals_of(const account& owner, const pool_info& pool) {
+  auto& row = totals_[{owner.name, pool.name(), pool.algorithm}];
+  if (!row) row = std::make_unique<metrics::share_counts>();
+  return row.get();
+}
+
+void session_manager::impl::attach(downstream_session& worker, upstream_session& link) {
+  link.worker = worker.id();
+  link.closes_at.reset();
+  worker.link = link.id();
+  worker.totals = link.totals;
+  worker.divider = link.route().pool.divider;
+}
+
+void session_manager::impl::open_link(downstream_session& worker, time_point now) {
+  const auto& owner = worker.owner;
+  const auto& route = owner->routes.front();
+  const link_id id{next_link_++};
+  auto login = pool_login(route.pool.login_template, route.user, owner->name, worker.rig);
+  auto& link = *(links_[id] = std::make_unique<upstream_session>(id, owner, 0, std::move(login), shard_, *this, now));
+  link.agent_chain = chain_of(worker.agent);
+  link.totals = totals_of(*owner, route.pool);
+  attach(worker, link);
+  worker_wishes(worker, now);
+  auto& pool = endpoint_of(link);
+  pool.algorithm = route.pool.algorithm;
+  pool.divider = route.pool.divider;
+  pool.gate.want(id, now);
+  connect_waiting(pool, now);
+}
+
+void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
+  while (const auto next = pool.gate.next(now)) {
+    auto* const link = find(*next);
+    if (!link) {
+      pool.gate.forget(*next);
+      continue;
+    }
+    if (!refusals_.may_try(link->credential(), link->id(), now)) {
+      // Another link tries this login; the sweep asks again for this one.
+      pool.gate.forget(*next);
+      link->wait_for_refusal();
+      continue;
+    }
+    ++pool.connects;
+    const auto channel = new_channel();
+    channels_[channel] = {nullptr, link};
+    link->connecting(channel, now);
+    const auto [host, port] = link->take_destination();
+    shard_.host.connect(channel, host, port);
+  }
+}
+
+void session_manager::impl::retire(upstream_session& link, time_point now) {
+  link.worker = worker_id{};
+  if (!link.is_live()) return destroy(link, now);
+  link.closes_at = now + shard_.config.upstream.share_wait;
+}
+
+void session_manager::impl::destroy(upstream_session& link, time_point now) {
+  const auto owned = links_.find(link.id());
+  if (owned == links_.end()) return;
+  auto& pool = endpoint_of(link);
+  pool.gate.forget(link.id());
+  refusals_.give_up(link.credential(), link.id());
+  if (const auto channel = link.channel()) {
+    ++shard_.events.pools_closed[static_cast<std::size_t>(close_reason::not_needed)];
+    channels_.erase(*channel);
+    shard_.host.close(*channel, close_reason::not_needed);
+  }
+  link.lost(now);
+  link.reject_parked("job not found", now);
+  dead_links_.push_back(std::move(owned->second));
+  links_.erase(owned);
+}
+
+// ---- what links say --------------------------------------------------------------------------------------------------
+
+downstream_session* session_manager::impl::worker_of(const upstream_session& link) { return find(link.worker); }
+
+void session_manager::impl::link_live(upstream_session& link, time_point now) {
+  auto& pool = endpoint_of(link);
+  pool.gate.succeeded(link.id(), now);
+  refusals_.accepted(link.credential());
+  if (std::exchange(pool.said_down, false)) log_link(log_level::info, "pool_back", link, {});
+  log_link(log_level::debug, "link_live", link, {});
+  link.is_renewed = true;
+  link.is_outage_told = false;
+  give_current_job(link, now);
+}
+
+void session_manager::impl::give_current_job(upstream_session& link, time_point now) {
+  auto* const worker = worker_of(link);
+  if (!worker || !worker->is_connected() || !worker->is_mining() || !link.current_job()) return;
+  // The same extranonce as before: a job that the worker had already must be searched elsewhere.
+  const auto cause = link.jobs().empty() ? job_cause::moved : job_cause::restored;
+  link.is_renewed = false;
+  worker->give_job(link, cause, now);
+}
+
+void session_manager::impl::link_job(upstream_session& link, bool repeated, time_point now) {
+  if (link.is_renewed) return give_current_job(link, now);
+  auto* const worker = worker_of(link);
+  if (!worker) return;
+  if (repeated) return worker->give_job_again(link, link.current_job()->clean, now);
+  worker->give_job(link, job_cause::pushed, now);
+}
+
+void session_manager::impl::link_difficulty(upstream_session& link, time_point now) {
+  if (auto* const worker = worker_of(link)) worker->give_difficulty(link, now);
+}
+
+void session_manager::impl::link_mask(upstream_session& link, time_point now) {
+  if (auto* const worker = worker_of(link)) worker->give_mask(link, now);
+}
+
+void session_manager::impl::link_message(upstream_session& link, std::string_view text) {
+  log_link(log_level::info, "pool_message", link, text);
+  if (auto* const worker = worker_of(link)) worker->show(text);
+}
+
+void session_manager::impl::link_failed(upstream_session& link, close_reason reason, std::string_view detail,
+                                        time_point now) {
+  const auto channel = link.channel();
+  if (!channel) return;
+  channels_.erase(*channel);
+  shard_.host.close(*channel, reason);
+  link_lost(link, reason, detail, now);
+}
+
+void session_manager::impl::link_lost(upstream_session& link, close_reason reason, std::string_view detail, time_point now) {
+  auto& pool = endpoint_of(link);
+  ++shard_.events.pools_closed[static_cast<std::size_t>(reason)];
+  if (reason == close_reason::protocol_error || reason == close_reason::line_too_long) ++pool.protocol_errors;
+  const bool was_live = link.is_live();
+  const bool was_stable = was_live && now - link.live_since() >= stable_after;
+  if (was_live) ++pool.drops;
+  link.lost(now);
+  refusals_.give_up(link.credential(), link.id());
+  if (!was_stable && reason != close_reason::reconnect_asked) {
+    pool.gate.failed(link.id(), now);
+    if (!std::exchange(pool.said_down, true)) {
+      log_link(log_level::warning, "pool_down", link, std::string(name(reason)) + ": " + std::string(detail));
+    }
+    if (auto* const worker = worker_of(link); worker && !link.is_outage_told) {
+      link.is_outage_told = true;
+      worker->show("the pool " + link.pool_name() + " cannot be reached (" + std::string(name(reason)) + "), trying again");
+    }
+  }
+  log_link(was_live ? log_level::info : log_level::debug, "link_lost", link,
+           std::string(name(reason)) + ": " + std::string(detail));
+  if (link.worker == worker_id{} || is_draining_) return destroy(link, now);
+  pool.gate.want(link.id(), now);
+  connect_waiting(pool, now);
+}
+
+void session_manager::impl::link_refused(upstream_session& link, std::string_view text, time_point now) {
+  auto& pool = endpoint_of(link);
+  ++pool.refused_logins;
+  ++shard_.events.pools_closed[static_cast<std::size_t>(close_reason::refused)];
+  pool.gate.succeeded(link.id(), now);  // it can be reached
+  const bool is_news = !refusals_.fresh(link.credential(), now);
+  refusals_.refused(link.credential(), std::string(text), now);
+  if (is_news) log_link(log_level::warning, "login_refused", link, text);
+  const auto channel = *link.channel();
+  channels_.erase(channel);
+  shard_.host.close(channel, close_reason::refused);
+  link.lost(now);
+  if (auto* const worker = worker_of(link)) worker->show("the pool refused the login: " + std::string(text));
+}
+
+// ---- shares ----------------------------------------------------------------------------------------------------------
+
+upstream_session* session_manager::impl::link_of_job(downstream_session& worker, std::uint64_t job) {
+  auto* const link = find(worker.link);
+  if (link && link->jobs().find(job)) return link;
+  auto* const former = find(worker.former_link);
+  return former && former->jobs().find(job) ? former : nullptr;
+}
+
+void session_manager::impl::link_verdict(upstream_session& link, const judged_share& share, const verdict& how,
+                                         time_point now) {
+  const double divider = link.route().pool.divider;
+  const double one = share.difficulty / divider;
+  auto& totals = *link.totals;
+  switch (how.outcome) {
+    case outcome::accepted:
+      ++totals.accepted;
+      ++totals.pool_accepted;
+      totals.accepted_one += one;
+      totals.pool_accepted_one += one;
+      break;
+    case outcome::rejected: ++totals.rejected[static_cast<std::size_t>(how.reason)]; break;
+    case outcome::unknown: ++totals.unknown; break;
+  }
+  const auto round_trip = now - share.received;
+  if (how.outcome != outcome::unknown) round_trip_.observe(std::chrono::duration<double>(round_trip).count());
+
+  auto* const worker = find(share.worker);
+  auto* const heir = worker ? worker : worker_of(link);
+  if (!heir) return;
+  if (!worker && how.outcome == outcome::accepted) heir->window.add(one, now);  // found before it came back
+  if (shard_.sink) share_ended(*heir, how, share.difficulty, round_trip);
+  if (!worker) return;
+  const bool waited = worker->must_wait();
+  worker->share_verdict(share, how, worker->link == link.id(), divider, now);
+  if (waited || is_draining_ || worker->is_ending) to_resume_.push_back(worker->id());
+}
+
+void session_manager::impl::link_late_verdict(upstream_session& link) {
+  ++link.totals->late;
+  if (auto* const worker = worker_of(link)) ++worker->shares.late;
+}
+
+void session_manager::impl::share_ended(downstream_session& worker, const verdict& how, double difficulty,
+                                        duration round_trip) {
+  if (!shard_.sink || !worker.owner) return;
+  const auto* const link = find(worker.link);
+  shard_.sink->on_share({.outcome = how.outcome, .reason = how.reason, .account = worker.owner->name, .rig = worker.rig,
+                         .worker = worker.peer(), .algorithm = worker.owner->routes.front().pool.algorithm,
+                         .pool = link ? std::string_view(link->pool_name()) : std::string_view{},
+                         .difficulty = difficulty, .divider = worker.divider, .round_trip = round_trip});
+}
+
+void session_manager::impl::log_link(log_level level, std::string_view event, const upstream_session& link,
+                                     std::string_view detail) const {
+  shard_.log({.level = level, .event = event, .account = link.owner()->name, .pool = link.pool_name(), .detail = detail});
+}
+
+}  // namespace stratumproxy::session

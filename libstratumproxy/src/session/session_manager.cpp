@@ -1,0 +1,448 @@
+// The outside of the shard's state machine: connections, time, and the end of sessions.
+#include "stratumproxy/session/session_manager.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "session/manager_impl.hpp"
+
+namespace stratumproxy::session {
+namespace {
+
+constexpr auto sweep_interval = std::chrono::milliseconds(100);
+
+// Whether a worker that left for this reason is expected back.
+[[nodiscard]] bool is_unexpected(close_reason reason) noexcept {
+  switch (reason) {
+    case close_reason::peer_left:
+    case close_reason::reset:
+    case close_reason::timed_out:
+    case close_reason::slow_reader:
+    case close_reason::idle:
+    case close_reason::line_too_long:
+    case close_reason::parse_error:
+    case close_reason::extranonce:
+    case close_reason::version_mask: return true;
+    case close_reason::connect_failed:
+    case close_reason::resolve_failed:
+    case close_reason::wrong_protocol:
+    case close_reason::error_budget:
+    case close_reason::login_failed:
+    case close_reason::login_deadline:
+    case close_reason::invalid_shares:
+    case close_reason::superseded:
+    case close_reason::no_pool:
+    case close_reason::refused:
+    case close_reason::protocol_error:
+    case close_reason::pool_silent:
+    case close_reason::reconnect_asked:
+    case close_reason::not_needed:
+    case close_reason::limit:
+    case close_reason::shutdown: return false;
+  }
+  return false;
+}
+
+void give_back(std::unordered_map<std::string, std::size_t>& counts, const std::string& key) {
+  const auto found = counts.find(key);
+  if (found != counts.end() && --found->second == 0) counts.erase(found);
+}
+
+}  // namespace
+
+std::shared_ptr<return_hints> make_return_hints() { return std::make_shared<return_hints>(); }
+
+session_manager::impl::impl(manager_settings settings, session_host& host)
+    : settings_(std::move(settings)),
+      shard_{.config = *settings_.config, .host = host, .random = settings_.random, .log_to = settings_.log,
+             .sink = settings_.sink, .instance = settings_.instance,
+             // Not near the end of 64 bits, and never 0.
+             .next_job_id = (random_64(settings_.random) >> 2) | 1, .decoder = {}, .events = {}, .out = {}},
+      hints_(settings_.hints ? settings_.hints : make_return_hints()),
+      marks_(settings_.config->split.mark_bytes),
+      refusals_(settings_.config->upstream) {}
+
+downstream_session* session_manager::impl::find(worker_id id) {
+  const auto found = workers_.find(id);
+  return found == workers_.end() ? nullptr : found->second.get();
+}
+
+upstream_session* session_manager::impl::find(std::optional<link_id> id) {
+  if (!id) return nullptr;
+  const auto found = links_.find(*id);
+  return found == links_.end() ? nullptr : found->second.get();
+}
+
+void session_manager::impl::log_worker(log_level level, std::string_view event, const downstream_session& worker,
+                                       std::string_view detail) const {
+  shard_.log({.level = level, .event = event, .session = std::string_view(worker.session_text).substr(0, 8),
+              .worker = worker.peer(), .account = worker.owner ? std::string_view(worker.owner->name) : std::string_view{},
+              .pool = {}, .detail = detail});
+}
+
+// ---- connections -------------------------------------------------------------------------------------------------------
+
+downstream_session& session_manager::impl::new_worker(std::string peer, std::string address, time_point now) {
+  const worker_id id{next_worker_++};
+  const auto channel = new_channel();
+  ++strangers_[address];
+  auto worker = std::make_unique<downstream_session>(id, channel, std::move(peer), std::move(address), shard_, *this, now);
+  auto& reference = *worker;
+  workers_[id] = std::move(worker);
+  channels_[channel] = {&reference, nullptr};
+  return reference;
+}
+
+void session_manager::impl::no_stranger_any_more(downstream_session& worker) {
+  if (std::exchange(worker.counts_as_stranger, false)) give_back(strangers_, worker.address());
+}
+
+void session_manager::impl::update_reading(downstream_session& worker) {
+  if (!worker.is_connected()) return;
+  const bool pause = worker.must_wait() || is_draining_;
+  if (std::exchange(worker.is_paused, pause) != pause) shard_.host.set_reading(*worker.channel(), !pause);
+}
+
+void session_manager::impl::drop_connection(downstream_session& worker, close_reason reason, std::string_view detail,
+                                            time_point now) {
+  ++shard_.events.miners_closed[static_cast<std::size_t>(reason)];
+  log_worker(worker.is_authorized() ? log_level::info : log_level::debug, "worker_left", worker,
+             std::string(name(reason)) + (detail.empty() ? "" : ": ") + std::string(detail));
+  channels_.erase(*worker.channel());
+  no_stranger_any_more(worker);
+  if (worker.restores) {
+    if (auto* const before = find(*worker.restores); before && before->claimed_by == worker.id()) before->claimed_by.reset();
+  }
+  const bool expected_back = worker.is_mining() && worker.link && is_unexpected(reason) && !is_draining_;
+  worker.disconnected(now);
+  if (expected_back) return keep(worker);
+  destroy(worker, now);
+}
+
+void session_manager::impl::keep(downstream_session& worker) {
+  shard_.events.count(happening::session_kept);
+  const auto enforce = [&](std::unordered_map<std::string, std::size_t>& counts, const std::string& key, std::size_t limit,
+                           auto same) {
+    if (++counts[key] <= limit) return;
+    for (const auto id : kept_) {
+      auto* const oldest = find(id);
+      if (!oldest || oldest->is_connected() || !same(*oldest)) continue;
+      destroy(*oldest, oldest->left_at);
+      return;
+    }
+  };
+  ++kept_count_;
+  worker.is_kept = true;
+  kept_.push_back(worker.id());
+  const auto& config = shard_.config.session;
+  enforce(kept_by_account_, worker.owner->name, config.max_kept_per_account,
+          [&](const downstream_session& other) { return other.owner->name == worker.owner->name; });
+  enforce(kept_by_address_, worker.address(), config.max_kept_per_address,
+          [&](const downstream_session& other) { return other.address() == worker.address(); });
+}
+
+void session_manager::impl::unkeep(downstream_session& worker) {
+  if (!std::exchange(worker.is_kept, false)) return;
+  --kept_count_;
+  give_back(kept_by_account_, worker.owner->name);
+  give_back(kept_by_address_, worker.address());
+  while (!kept_.empty()) {
+    const auto* const oldest = find(kept_.front());
+    if (oldest && oldest->is_kept) break;
+    kept_.pop_front();
+  }
+}
+
+void session_manager::impl::destroy(downstream_session& worker, time_point now) {
+  const auto owned = workers_.find(worker.id());
+  if (owned == workers_.end()) return;
+  no_stranger_any_more(worker);
+  unkeep(worker);
+  if (!worker.mark.empty()) marks_.release(worker.mark);
+  const auto session = sessions_.find(worker.session);
+  if (session != sessions_.end() && session->second == worker.id()) sessions_.erase(session);
+  dead_workers_.push_back(std::move(owned->second));
+  workers_.erase(owned);
+  if (auto* const link = find(std::exchange(worker.link, std::nullopt))) retire(*link, now);
+}
+
+// What could not be done while a message was handled: messages that had to wait, and the end of what died.
+void session_manager::impl::settle(time_point now) {
+  while (!to_resume_.empty()) {
+    const auto id = to_resume_.back();
+    to_resume_.pop_back();
+    auto* const worker = find(id);
+    if (!worker || !worker->is_connected()) continue;
+    const bool was_mining = worker->is_mining();
+    if (!worker->must_wait() && !is_draining_) worker->resume(now);
+    after_input(*worker, was_mining, now);
+    if ((is_draining_ || worker->is_ending) && worker->is_connected() && worker->in_flight() == 0) {
+      worker_closes(*worker, is_draining_ ? close_reason::shutdown : close_reason::peer_left, {}, now);
+    }
+  }
+  dead_workers_.clear();
+  dead_links_.clear();
+}
+
+// A worker that has become complete by a subscribe after its authorize gets its job behind the reply.
+void session_manager::impl::after_input(downstream_session& worker, bool was_mining, time_point now) {
+  if (!worker.is_connected()) return;
+  if (!was_mining && worker.is_mining() && worker.job == 0) {
+    if (auto* const link = find(worker.link)) give_current_job(*link, now);
+  }
+  update_reading(worker);
+}
+
+// ---- time --------------------------------------------------------------------------------------------------------------
+
+void session_manager::impl::sweep_worker(downstream_session& worker, time_point now) {
+  const auto& limits = shard_.config.limits;
+  const auto& config = shard_.config.session;
+  if (!worker.is_connected()) {
+    if (now - worker.left_at >= config.grace) {
+      log_worker(log_level::info, "session_ended", worker, "did not come back in time");
+      destroy(worker, now);
+    }
+    return;
+  }
+  if (!worker.is_authorized()) {
+    const auto age = now - worker.accepted_at;
+    if ((!worker.heard_message() && age >= limits.first_message) || age >= limits.authorize) {
+      worker_closes(worker, close_reason::login_deadline, worker.heard_message() ? "no login in time" : "no message in time", now);
+    }
+    return;
+  }
+  auto* const link = find(worker.link);
+  if (!link) return;
+  if (!link->is_live() && now - link->down_since() >= config.hold) {
+    const bool refused = link->state() == metrics::link_state::refused;
+    worker.show(refused ? "closing: the pool refuses the login" : "closing: the pool cannot be reached");
+    return worker_closes(worker, refused ? close_reason::refused : close_reason::no_pool, link->pool_name(), now);
+  }
+  if (now - worker.last_sent >= config.refresh) worker.refresh(*link, now);
+}
+
+void session_manager::impl::sweep_link(upstream_session& link, time_point now) {
+  if (link.closes_at && now >= *link.closes_at && link.unanswered() == 0) return destroy(link, now);
+  link.tick(now);
+  if (link.state() == metrics::link_state::refused && !link.channel() && !refusals_.fresh(link.credential(), now) &&
+      refusals_.may_try(link.credential(), link.id(), now)) {
+    link.try_again();
+    endpoint_of(link).gate.want(link.id(), now);
+  }
+}
+
+void session_manager::impl::sweep(time_point now) {
+  swept_ = now;
+  for (const auto channel : std::exchange(unwelcome_, {})) shard_.host.close(channel, close_reason::limit);
+  // Both loops end workers and links, so they walk over ids.
+  std::vector<worker_id> all_workers;
+  all_workers.reserve(workers_.size());
+  for (const auto& [id, worker] : workers_) all_workers.push_back(id);
+  for (const auto id : all_workers) {
+    if (auto* const worker = find(id)) sweep_worker(*worker, now);
+  }
+  std::vector<link_id> all_links;
+  all_links.reserve(links_.size());
+  for (const auto& [id, link] : links_) all_links.push_back(id);
+  for (const auto id : all_links) {
+    if (auto* const link = find(id)) sweep_link(*link, now);
+  }
+  refusals_.forget_old(now);
+  if (settings_.shard == 0) hints_->forget_old(now);
+  std::erase_if(sent_away_, [&](const auto& entry) { return now - entry.second.since > std::chrono::minutes(10); });
+}
+
+metrics::snapshot session_manager::impl::snapshot(time_point now) const {
+  metrics::snapshot all;
+  for (const auto& [id, worker] : workers_) {
+    if (worker->is_connected()) ++all.connections;
+    if (!worker->owner) continue;
+    const auto link = worker->link ? links_.find(*worker->link) : links_.end();
+    const auto& pool = worker->owner->routes.front().pool;
+    all.workers.push_back({.address = worker->peer(), .account = worker->owner->name, .rig = worker->rig, .agent = worker->agent,
+                           .algorithm = pool.algorithm,
+                           .pool = link != links_.end() ? link->second->pool_name() : pool.name(),
+                           .session = worker->session_text.substr(0, 8), .up = worker->is_connected(),
+                           .difficulty = worker->told_difficulty, .hashrate = worker->window.hashrate(now),
+                           .version_mask = worker->told_mask, .shares = worker->shares});
+  }
+  all.kept_sessions = kept_count_;
+  for (const auto& [pool_name, pool] : endpoints_) {
+    all.pools.push_back({.pool = pool_name, .algorithm = pool.algorithm, .divider = pool.divider, .links = {},
+                         .connects = pool.connects, .drops = pool.drops, .refused_logins = pool.refused_logins,
+                         .protocol_errors = pool.protocol_errors});
+  }
+  for (const auto& [id, link] : links_) {
+    const auto row = std::find_if(all.pools.begin(), all.pools.end(),
+                                  [&](const metrics::pool_row& r) { return r.pool == link->pool_name(); });
+    if (row != all.pools.end()) ++row->links[static_cast<std::size_t>(link->state())];
+  }
+  for (const auto& [key, counts] : totals_) {
+    all.totals.push_back({.account = std::get<0>(key), .pool = std::get<1>(key), .algorithm = std::get<2>(key), .shares = *counts});
+  }
+  const auto& events = shard_.events;
+  for (std::size_t i = 0; i < happenings; ++i) {
+    all.events.push_back({.name = name(static_cast<happening>(i)), .label = {}, .value = {}, .count = events.happened[i]});
+  }
+  for (std::size_t i = 0; i < close_reasons; ++i) {
+    const auto reason = name(static_cast<close_reason>(i));
+    if (events.miners_closed[i] > 0)
+      all.events.push_back({.name = "connections_closed", .label = "reason", .value = reason, .count = events.miners_closed[i]});
+    if (events.pools_closed[i] > 0)
+      all.events.push_back({.name = "links_closed", .label = "reason", .value = reason, .count = events.pools_closed[i]});
+  }
+  all.round_trip = round_trip_;
+  return all;
+}
+
+// ---- the public face -----------------------------------------------------------------------------------------------------
+
+session_manager::session_manager(manager_settings settings, session_host& host)
+    : impl_(std::make_unique<impl>(std::move(settings), host)) {}
+session_manager::~session_manager() = default;
+
+channel_id session_manager::accept(std::string peer, std::string address, time_point now) {
+  auto& me = *impl_;
+  const auto found = me.strangers_.find(address);
+  const auto limit = std::max<std::size_t>(1, me.shard_.config.limits.unauthorized_per_address / me.settings_.shards);
+  if (found != me.strangers_.end() && found->second >= limit) {
+    const auto channel = me.new_channel();
+    me.unwelcome_.push_back(channel);
+    ++me.shard_.events.miners_closed[static_cast<std::size_t>(close_reason::limit)];
+    return channel;
+  }
+  me.shard_.events.count(happening::connection_accepted);
+  return *me.new_worker(std::move(peer), std::move(address), now).channel();
+}
+
+channel_id session_manager::adopt(handover what, time_point now) {
+  auto& me = *impl_;
+  auto& worker = me.new_worker(std::move(what.peer), std::move(what.address), now);
+  worker.handed_over = true;
+  worker.accepted_at = now - what.age;
+  worker.expected_session = session_id::parse(what.session);
+  worker.version_rolling = what.version_rolling;
+  worker.wanted_mask = worker.told_mask = what.version_mask;
+  worker.extranonce_subscribed = what.extranonce_subscribed;
+  worker.suggested_difficulty = what.suggested_difficulty;
+  worker.preload(what.unread);
+  me.to_resume_.push_back(worker.id());  // replies may leave once the host knows the channel
+  return *worker.channel();
+}
+
+void session_manager::receive(channel_id channel, std::span<char> bytes, time_point now) {
+  auto& me = *impl_;
+  const auto found = me.channels_.find(channel);
+  if (found == me.channels_.end()) return;
+  if (auto* const worker = found->second.worker) {
+    if (me.is_draining_) return;
+    const bool was_mining = worker->is_mining();
+    worker->receive(bytes, now);
+    me.after_input(*worker, was_mining, now);
+  } else {
+    auto& link = *found->second.link;
+    link.framer.feed(bytes);
+    while (link.channel() == channel) {
+      const auto line = link.framer.next();
+      if (!line) {
+        me.link_failed(link, close_reason::line_too_long, "line too long", now);
+        break;
+      }
+      if (line->empty()) break;
+      link.receive_line(*line, now);
+    }
+    if (link.channel() == channel) link.framer.keep();
+  }
+  me.settle(now);
+}
+
+void session_manager::connected(channel_id channel, time_point now) {
+  auto& me = *impl_;
+  const auto found = me.channels_.find(channel);
+  if (found != me.channels_.end() && found->second.link) found->second.link->connected(now);
+  me.settle(now);
+}
+
+void session_manager::input_ended(channel_id channel, time_point now) {
+  auto& me = *impl_;
+  const auto found = me.channels_.find(channel);
+  if (found == me.channels_.end() || !found->second.worker) return;
+  found->second.worker->is_ending = true;
+  me.to_resume_.push_back(found->second.worker->id());
+  me.settle(now);
+}
+
+void session_manager::closed(channel_id channel, close_reason reason, time_point now) {
+  auto& me = *impl_;
+  const auto found = me.channels_.find(channel);
+  if (found == me.channels_.end()) return;
+  const auto owner = found->second;
+  if (owner.worker) {
+    me.drop_connection(*owner.worker, reason, {}, now);
+  } else {
+    me.channels_.erase(found);
+    me.link_lost(*owner.link, reason, {}, now);
+  }
+  me.settle(now);
+}
+
+void session_manager::congested(channel_id channel, bool is_congested, time_point now) {
+  auto& me = *impl_;
+  const auto found = me.channels_.find(channel);
+  if (found == me.channels_.end() || !found->second.worker) return;
+  auto& worker = *found->second.worker;
+  worker.congested(is_congested);
+  auto* const link = me.find(worker.link);
+  if (!is_congested && link) {
+    if (const auto clean = worker.take_missed_job()) {
+      const auto* const work = link->current_job();
+      const bool must_say_clean = *clean && work && !work->clean;
+      worker.give_job(*link, must_say_clean ? job_cause::moved : job_cause::pushed, now);
+    }
+  }
+  me.settle(now);
+}
+
+void session_manager::account_found(lookup_id lookup, account_lookup found, time_point now) {
+  auto& me = *impl_;
+  const auto asked = me.lookups_.find(static_cast<std::uint64_t>(lookup));
+  if (asked == me.lookups_.end()) return;
+  const auto what = std::move(asked->second);
+  me.lookups_.erase(asked);
+  me.account_found(what, found, now);
+  me.settle(now);
+}
+
+void session_manager::tick(time_point now) {
+  auto& me = *impl_;
+  if (now - me.swept_ >= sweep_interval) me.sweep(now);
+  for (auto& [pool_name, pool] : me.endpoints_) me.connect_waiting(pool, now);
+  me.settle(now);
+}
+
+time_point session_manager::next_deadline() const {
+  auto earliest = impl_->swept_ + sweep_interval;
+  for (const auto& [pool_name, pool] : impl_->endpoints_) earliest = std::min(earliest, pool.gate.due(impl_->swept_));
+  return earliest;
+}
+
+void session_manager::drain(time_point now) {
+  auto& me = *impl_;
+  me.is_draining_ = true;
+  for (auto& [id, worker] : me.workers_) {
+    me.update_reading(*worker);
+    me.to_resume_.push_back(id);
+  }
+  for (auto& [id, link] : me.links_) link->reject_parked("job not found: the proxy stops", now);
+  me.settle(now);
+}
+
+bool session_manager::drained() const {
+  return std::none_of(impl_->workers_.begin(), impl_->workers_.end(),
+                      [](const auto& entry) { return entry.second->is_connected(); });
+}
+
+metrics::snapshot session_manager::snapshot(time_point now) const { return impl_->snapshot(now); }
+
+}  // namespace stratumproxy::session

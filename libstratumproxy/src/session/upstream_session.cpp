@@ -1,0 +1,382 @@
+#include "session/upstream_session.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "stratumproxy/version.hpp"
+
+namespace stratumproxy::session {
+namespace {
+
+constexpr std::size_t max_text = 256;        // of a pool's words, towards a miner and in logs
+constexpr std::size_t max_parked = 64;       // shares of one link
+constexpr unsigned max_bad_jobs = 10;        // in a row
+constexpr unsigned max_silent_verdicts = 3;  // in a row
+constexpr auto redirect_pause = std::chrono::minutes(1);
+
+}  // namespace
+
+upstream_session::upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, std::string login,
+                                   services& shard, events& listener, time_point now)
+    : framer(shard.config.upstream.line_bytes),
+      id_(id),
+      owner_(std::move(owner)),
+      route_(route),
+      login_(std::move(login)),
+      pool_name_(owner_->routes[route].pool.name()),
+      credential_(pool_name_ + '\n' + login_ + '\n' + owner_->routes[route].password),
+      shard_(shard),
+      listener_(listener),
+      down_since_(now) {}
+
+void upstream_session::enter(metrics::link_state state) {
+  if (state_ == state) return;
+  state_ = state;
+  if (shard_.sink) shard_.sink->on_link(pool_name_, owner_->name, state);
+}
+
+std::pair<std::string, std::uint16_t> upstream_session::take_destination() {
+  if (redirect_) return *std::exchange(redirect_, std::nullopt);
+  return {route().pool.host, route().pool.port};
+}
+
+// ---- connection ----------------------------------------------------------------------------------------------------
+
+void upstream_session::connecting(channel_id channel, time_point now) {
+  channel_ = channel;
+  started_ = now;
+  enter(metrics::link_state::connecting);
+}
+
+void upstream_session::connected(time_point now) {
+  enter(metrics::link_state::handshaking);
+  started_ = heard_ = now;
+  framer = protocol::line_framer(shard_.config.upstream.line_bytes);
+  first_id_ = 1;
+  pending_.clear();
+  unanswered_ = 0;
+  configure_outstanding_ = subscribed_ = authorized_ = false;
+  subscribe_attempts_ = bad_jobs_ = silent_verdicts_ = 0;
+  version_mask_ = 0;
+  job_.reset();
+  if (wants_rolling_) {
+    configure_outstanding_ = true;
+    protocol::encode_configure_request(shard_.out, ask(request::configure, now), shard_.config.session.version_mask);
+  }
+  subscribe(now);
+  shard_.flush(*channel_);
+}
+
+void upstream_session::lost(time_point now) {
+  if (is_live()) down_since_ = now;
+  channel_.reset();
+  framer = protocol::line_framer(shard_.config.upstream.line_bytes);
+  if (state_ != metrics::link_state::refused) enter(metrics::link_state::waiting);
+  auto unanswered = std::exchange(pending_, {});
+  unanswered_ = 0;
+  for (std::size_t i = 0; i < unanswered.size(); ++i) {
+    const auto& entry = unanswered[i];
+    if (entry.what != request::share || entry.answered || entry.expired) continue;
+    listener_.link_verdict(*this, entry.share, {.text = "share state unknown"}, now);
+  }
+}
+
+void upstream_session::fail(close_reason reason, std::string_view detail, time_point now) {
+  listener_.link_failed(*this, reason, detail, now);
+}
+
+void upstream_session::tick(time_point now) {
+  const auto& config = shard_.config.upstream;
+  if (state_ == metrics::link_state::handshaking) {
+    if (configure_outstanding_ && now - started_ >= config.configure_timeout) configured(0, now);
+    if (state_ == metrics::link_state::handshaking && now - started_ >= config.handshake_timeout) {
+      return fail(close_reason::timed_out, "the pool did not finish the handshake in time", now);
+    }
+  }
+  if (is_live() && now - heard_ >= config.silence) return fail(close_reason::pool_silent, "no line for too long", now);
+  for (std::size_t i = 0; i < pending_.size(); ++i) {
+    auto& entry = pending_[i];
+    const auto age = now - entry.sent;
+    // Pools that do not know a request often never answer it; and a verdict that is this late does not come.
+    if (entry.what != request::share && age >= config.handshake_timeout) entry.answered = true;
+    if (entry.expired && age >= 3 * config.verdict_timeout) entry.answered = true;
+    if (entry.what != request::share || entry.answered || entry.expired || age < config.verdict_timeout) continue;
+    entry.expired = true;
+    --unanswered_;
+    ++silent_verdicts_;
+    listener_.link_verdict(*this, entry.share, {.text = "share state unknown: no verdict in time"}, now);
+  }
+  drop_answered();
+  if (channel_ && silent_verdicts_ >= max_silent_verdicts) {
+    return fail(close_reason::pool_silent, "no verdict for several shares in a row", now);
+  }
+  const auto waited = [&](const parked_share& p) { return now - p.share.received >= config.share_wait; };
+  if (!parked_.empty() && waited(parked_.front())) reject_parked("job not found: the pool's connection was lost", now);
+}
+
+// ---- the pool's lines ----------------------------------------------------------------------------------------------
+
+void upstream_session::receive_line(std::span<char> line, time_point now) {
+  heard_ = now;
+  auto message = shard_.decoder.decode_pool(line, route().pool.coinb1_index);
+  if (!message) return fail(close_reason::protocol_error, message.error().message(), now);
+
+  struct handler {
+    upstream_session& link;
+    std::string_view id;
+    time_point now;
+
+    void operator()(const protocol::pool_response& m) const { link.answered(m, now); }
+    void operator()(protocol::job& m) const { link.new_job(std::move(m), now); }
+    void operator()(const protocol::set_difficulty& m) const {
+      if (m.value == link.difficulty_) return;
+      link.difficulty_ = m.value;
+      if (link.is_live()) link.listener_.link_difficulty(link, now);
+    }
+    void operator()(const protocol::set_extranonce& m) const { link.set_extranonce(m.extranonce1, m.extranonce2_size); }
+    void operator()(const protocol::set_version_mask& m) const {
+      link.version_mask_ = m.mask & link.shard_.config.session.version_mask;
+      if (link.is_live()) link.listener_.link_mask(link, now);
+    }
+    void operator()(const protocol::show_message& m) const {
+      link.listener_.link_message(link, protocol::printable(m.text, max_text));
+    }
+    void operator()(const protocol::reconnect& m) const { link.asked_to_reconnect(m, now); }
+    void operator()(const protocol::get_version&) const {
+      if (id != "null") protocol::encode_text_result(link.shard_.out, id, std::string("stratumproxy/") + version());
+    }
+    void operator()(const protocol::ping&) const {
+      if (id != "null") protocol::encode_text_result(link.shard_.out, id, "pong");
+    }
+    void operator()(const protocol::bad_message& m) const {
+      link.bad_message(m.method, m.method == "mining.notify", now);
+    }
+    void operator()(const protocol::unknown_method&) const {
+      link.shard_.events.count(happening::pool_request_refused);
+      if (id != "null") protocol::encode_error(link.shard_.out, id, 20, "unsupported method");
+    }
+  };
+  const auto channel = channel_;
+  std::visit(handler{*this, message->id, now}, message->body);
+  if (channel) shard_.flush(*channel);
+}
+
+void upstream_session::bad_message(std::string_view what, bool is_job, time_point now) {
+  shard_.events.count(happening::pool_message_refused);
+  const auto method = protocol::printable(what, 64);
+  shard_.log({.level = log_level::warning, .event = "pool_message_refused", .account = owner_->name, .pool = pool_name_,
+              .detail = method});
+  if (is_job && ++bad_jobs_ >= max_bad_jobs) fail(close_reason::protocol_error, "ten unusable jobs in a row", now);
+}
+
+void upstream_session::new_job(protocol::job&& job, time_point now) {
+  bad_jobs_ = 0;
+  const bool repeated = job_ && job_->same_work(job);
+  job_ = std::move(job);
+  if (!repeated) job_received_ = now;
+  if (is_live()) listener_.link_job(*this, repeated, now);
+}
+
+void upstream_session::set_extranonce(std::string_view extranonce1, unsigned size) {
+  if (extranonce1_ == extranonce1 && extranonce2_size_ == size) return;
+  // It counts from the next job on: the current one is of no use for a worker that comes later.
+  extranonce1_ = extranonce1;
+  extranonce2_size_ = size;
+  job_.reset();
+}
+
+void upstream_session::asked_to_reconnect(const protocol::reconnect& where, time_point now) {
+  const bool elsewhere = !where.host.empty() && where.host != route().pool.host;
+  const bool too_soon = redirected_at_ && now - *redirected_at_ < redirect_pause;
+  if (too_soon || (elsewhere && !may_redirect(route().pool, where.host))) {
+    shard_.events.count(happening::reconnect_refused);
+    const auto host = protocol::printable(where.host, 64);
+    shard_.log({.level = log_level::warning, .event = "reconnect_refused", .account = owner_->name, .pool = pool_name_,
+                .detail = host});
+    return;
+  }
+  redirected_at_ = now;
+  redirect_.emplace(where.host.empty() ? route().pool.host : std::string(where.host),
+                    where.port == 0 ? route().pool.port : where.port);
+  fail(close_reason::reconnect_asked, "the pool asked for it", now);
+}
+
+// ---- requests and their answers --------------------------------------------------------------------------------------
+
+std::uint64_t upstream_session::ask(request what, time_point now) {
+  auto& entry = pending_.push_back({});
+  entry.what = what;
+  entry.sent = now;
+  return first_id_ + pending_.size() - 1;
+}
+
+void upstream_session::subscribe(time_point now) {
+  // Pools that do not know one of the parameters answer with an error; cgminer then asks again with fewer.
+  const std::string agent = subscribe_attempts_ < 2 ? std::string("stratumproxy/") + version() + " (" + shard_.instance + agent_chain + ")"
+                                                    : std::string();
+  if (subscribe_attempts_ > 0) session_.clear();
+  ++subscribe_attempts_;
+  protocol::encode_subscribe_request(shard_.out, ask(request::subscribe, now), agent, session_);
+}
+
+void upstream_session::drop_answered() {
+  while (!pending_.empty() && pending_.front().answered) {
+    pending_.pop_front();
+    ++first_id_;
+  }
+}
+
+void upstream_session::answered(const protocol::pool_response& response, time_point now) {
+  const bool asked = response.id && *response.id >= first_id_ && *response.id - first_id_ < pending_.size();
+  if (!asked || pending_[*response.id - first_id_].answered) {
+    shard_.events.count(happening::verdict_unmatched);
+    return;
+  }
+  auto& entry = pending_[*response.id - first_id_];
+  entry.answered = true;
+  switch (entry.what) {
+    case request::share: answered_share(entry, response, now); break;
+    case request::subscribe: subscribed(response, now); break;
+    case request::authorize: authorized(response, now); break;
+    case request::configure: configured(shard_.decoder.as_configure_result().mask, now); break;
+    case request::extranonce:
+    case request::suggestion: break;  // a pool that does not know them goes on without
+  }
+  drop_answered();
+}
+
+void upstream_session::answered_share(pending& entry, const protocol::pool_response& response, time_point now) {
+  silent_verdicts_ = 0;
+  if (entry.expired) return listener_.link_late_verdict(*this);
+  --unanswered_;
+  using outcome = metrics::share_record::verdict;
+  // The listener may submit the next share of its worker, so the entry may move.
+  const auto share = entry.share;
+  if (response.accepts()) return listener_.link_verdict(*this, share, {.outcome = outcome::accepted}, now);
+
+  const auto text = protocol::printable(response.error_text, max_text);
+  verdict how{.outcome = outcome::rejected, .code = response.error_code, .text = text};
+  if (response.has_error || response.result == protocol::pool_response::kind::false_) {
+    how.reason = classify(response.error_code, text);
+    if (text.empty()) how.text = "rejected by the pool";
+  } else {
+    how.reason = metrics::reject_reason::malformed_reply;
+    how.code = 20;
+    how.text = "the pool's answer was neither yes nor no";
+  }
+  listener_.link_verdict(*this, share, how, now);
+}
+
+void upstream_session::subscribed(const protocol::pool_response& response, time_point now) {
+  if (subscribed_) return;
+  if (!response.succeeded()) {
+    if (subscribe_attempts_ < 3) return subscribe(now);
+    const auto text = protocol::printable(response.error_text, max_text);
+    return fail(close_reason::protocol_error, "the pool refused to subscribe: " + text, now);
+  }
+  const auto result = shard_.decoder.as_subscribe_result();
+  if (!result) return fail(close_reason::protocol_error, "unusable answer to subscribe", now);
+  if (extranonce1_ != result->extranonce1 || extranonce2_size_ != result->extranonce2_size) {
+    // Another extranonce: what was mined for the old one is void.
+    extranonce1_ = result->extranonce1;
+    extranonce2_size_ = result->extranonce2_size;
+    jobs_.clear();
+    reject_parked("job not found: the pool's connection was lost", now);
+  }
+  session_ = result->session.substr(0, max_text);
+  subscribed_ = true;
+  protocol::encode_authorize_request(shard_.out, ask(request::authorize, now), login_, route().password);
+  protocol::encode_extranonce_subscribe_request(shard_.out, ask(request::extranonce, now));
+}
+
+void upstream_session::authorized(const protocol::pool_response& response, time_point now) {
+  if (!response.succeeded()) {
+    const auto text = protocol::printable(response.error_text, max_text);
+    enter(metrics::link_state::refused);
+    return listener_.link_refused(*this, text.empty() ? "no reason given" : text, now);
+  }
+  authorized_ = true;
+  become_live_if_ready(now);
+}
+
+void upstream_session::configured(std::uint32_t mask, time_point now) {
+  configure_outstanding_ = false;
+  version_mask_ = mask & shard_.config.session.version_mask;
+  if (is_live()) return listener_.link_mask(*this, now);
+  become_live_if_ready(now);
+}
+
+void upstream_session::become_live_if_ready(time_point now) {
+  if (state_ != metrics::link_state::handshaking || !subscribed_ || !authorized_ || configure_outstanding_) return;
+  live_since_ = now;
+  enter(metrics::link_state::live);
+  if (suggested_ > 0) {
+    protocol::encode_suggest_difficulty_request(shard_.out, ask(request::suggestion, now), suggested_);
+  }
+  send_parked(now);
+  shard_.flush(*channel_);
+  listener_.link_live(*this, now);
+}
+
+void upstream_session::request_version_rolling(time_point now) {
+  if (std::exchange(wants_rolling_, true)) return;
+  if (state_ != metrics::link_state::handshaking && !is_live()) return;
+  configure_outstanding_ = !is_live();
+  protocol::encode_configure_request(shard_.out, ask(request::configure, now), shard_.config.session.version_mask);
+  shard_.flush(*channel_);
+}
+
+void upstream_session::suggest_difficulty(double difficulty, time_point now) {
+  if (difficulty <= 0 || difficulty == suggested_) return;
+  suggested_ = difficulty;
+  if (!is_live()) return;
+  protocol::encode_suggest_difficulty_request(shard_.out, ask(request::suggestion, now), suggested_);
+  shard_.flush(*channel_);
+}
+
+// ---- shares ----------------------------------------------------------------------------------------------------------
+
+bool upstream_session::submit(const job_record& job, const outgoing_share& share, time_point now) {
+  const judged_share judged{share.worker, share.sequence, job.difficulty, now};
+  // Where no version bits are agreed with the pool the share has five parameters, else six: cgminer's form.
+  auto bits = share.version_bits;
+  if (job.version_mask == 0) bits.reset();
+  if (!is_live()) {
+    if (parked_.size() >= max_parked) return false;
+    parked_.push_back({job.pool_id, job.prefix, std::string(share.extranonce2), share.ntime, share.nonce, bits, judged});
+    return true;
+  }
+  const auto id = ask(request::share, now);
+  pending_[pending_.size() - 1].share = judged;
+  ++unanswered_;
+  protocol::encode_submit_request(shard_.out, id,
+                                  {.user = login_, .job = job.pool_id, .extranonce2_prefix = job.prefix,
+                                   .extranonce2 = share.extranonce2, .ntime = share.ntime, .nonce = share.nonce,
+                                   .version_bits = bits});
+  shard_.flush(*channel_);
+  return true;
+}
+
+void upstream_session::send_parked(time_point now) {
+  for (auto& parked : std::exchange(parked_, {})) {
+    const auto id = ask(request::share, now);
+    pending_[pending_.size() - 1].share = parked.share;
+    ++unanswered_;
+    protocol::encode_submit_request(shard_.out, id,
+                                    {.user = login_, .job = parked.pool_job, .extranonce2_prefix = parked.prefix,
+                                     .extranonce2 = parked.extranonce2, .ntime = parked.ntime, .nonce = parked.nonce,
+                                     .version_bits = parked.version_bits});
+  }
+}
+
+void upstream_session::reject_parked(std::string_view text, time_point now) {
+  for (const auto& parked : std::exchange(parked_, {})) {
+    listener_.link_verdict(*this, parked.share,
+                           {.outcome = metrics::share_record::verdict::rejected,
+                            .reason = metrics::reject_reason::no_pool, .code = 21, .text = text},
+                           now);
+  }
+}
+
+}  // namespace stratumproxy::session

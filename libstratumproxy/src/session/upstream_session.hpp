@@ -1,0 +1,223 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ring.hpp"
+#include "session/ids.hpp"
+#include "session/job_table.hpp"
+#include "session/services.hpp"
+#include "stratumproxy/account.hpp"
+#include "stratumproxy/clock.hpp"
+#include "stratumproxy/metrics.hpp"
+#include "stratumproxy/protocol/codec.hpp"
+#include "stratumproxy/protocol/line_framer.hpp"
+
+namespace stratumproxy::session {
+
+/// A share on its way up, in the layout of its job. Views end with the call.
+struct outgoing_share {
+  worker_id worker{};
+  std::uint32_t sequence = 0;  // the worker's own number for it
+  std::string_view extranonce2;
+  std::uint32_t ntime = 0;
+  std::uint32_t nonce = 0;
+  std::optional<std::uint32_t> version_bits;
+};
+
+/// How a share ended. The text ends with the call.
+struct verdict {
+  metrics::share_record::verdict outcome = metrics::share_record::verdict::unknown;
+  metrics::reject_reason reason = metrics::reject_reason::other;
+  int code = 20;
+  std::string_view text;
+};
+
+/// What a verdict is for.
+struct judged_share {
+  worker_id worker{};
+  std::uint32_t sequence = 0;
+  double difficulty = 0;  // of its job
+  time_point received{};
+};
+
+/// One link: the proxy as a miner of a pool, over any number of connections to it.
+///
+///             may connect          TCP up               subscribed, authorized, configured
+///   waiting ------------> connecting ------> handshaking ------------------------------> live
+///      ^                      |                   |  |                                    |
+///      +----------------------+-------------------+--|------------------------------------+   lost: reconnects
+///      ^                                             | login refused
+///      +------------ refusal is over ------------ refused <-+
+///
+/// While it is not live, shares for jobs that may become good again wait (`parked`). What the pool sends is checked by the codec
+/// before it gets here; here it is put in order.
+class upstream_session {
+ public:
+  /// What the owner of the link hears. Not to be destroyed from inside of these calls.
+  class events {
+   public:
+    virtual ~events() = default;
+    virtual void link_live(upstream_session& link, time_point now) = 0;
+    virtual void link_job(upstream_session& link, bool repeated, time_point now) = 0;
+    virtual void link_difficulty(upstream_session& link, time_point now) = 0;
+    virtual void link_mask(upstream_session& link, time_point now) = 0;
+    virtual void link_verdict(upstream_session& link, const judged_share& share, const verdict& how, time_point now) = 0;
+    virtual void link_late_verdict(upstream_session& link) = 0;
+    virtual void link_message(upstream_session& link, std::string_view text) = 0;
+    virtual void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) = 0;
+    virtual void link_refused(upstream_session& link, std::string_view text, time_point now) = 0;
+  };
+
+  upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, std::string login,
+                   services& shard, events& listener, time_point now);
+
+  // ---- events of its connection, called by the owner
+  /// It has been told to connect through `channel`.
+  void connecting(channel_id channel, time_point now);
+  void connected(time_point now);
+  /// One line; it may end in link_failed or link_refused.
+  void receive_line(std::span<char> line, time_point now);
+  /// The connection is gone: what was sent and has no verdict is unknown.
+  void lost(time_point now);
+  void tick(time_point now);
+
+  // ---- the way up
+  /// Sends a share, or parks it until the link is live again. False when there is no room to park it.
+  [[nodiscard]] bool submit(const job_record& job, const outgoing_share& share, time_point now);
+  /// Rejects what is parked, with this text: the link will not come back in time.
+  void reject_parked(std::string_view text, time_point now);
+  /// The worker wants to roll version bits: asks the pool, if that was not done.
+  void request_version_rolling(time_point now);
+  /// Hands a wish of the worker's on to the pool. 0: none.
+  void suggest_difficulty(double difficulty, time_point now);
+
+  // ---- what it knows
+  [[nodiscard]] link_id id() const noexcept { return id_; }
+  [[nodiscard]] metrics::link_state state() const noexcept { return state_; }
+  [[nodiscard]] bool is_live() const noexcept { return state_ == metrics::link_state::live; }
+  [[nodiscard]] std::optional<channel_id> channel() const noexcept { return channel_; }
+  [[nodiscard]] const std::shared_ptr<const account>& owner() const noexcept { return owner_; }
+  [[nodiscard]] const account_route& route() const noexcept { return owner_->routes[route_]; }
+  [[nodiscard]] const std::string& pool_name() const noexcept { return pool_name_; }
+  [[nodiscard]] const std::string& credential() const noexcept { return credential_; }
+  [[nodiscard]] const std::string& extranonce1() const noexcept { return extranonce1_; }
+  [[nodiscard]] unsigned extranonce2_size() const noexcept { return extranonce2_size_; }
+  [[nodiscard]] std::uint32_t version_mask() const noexcept { return version_mask_; }
+  /// In force from the next job on; 0 before the pool said any.
+  [[nodiscard]] double difficulty() const noexcept { return difficulty_; }
+  /// The pool's last job, or null. Good while the layout it came with is.
+  [[nodiscard]] const protocol::job* current_job() const noexcept { return job_ ? &*job_ : nullptr; }
+  [[nodiscard]] time_point job_received() const noexcept { return job_received_; }
+  [[nodiscard]] job_table& jobs() noexcept { return jobs_; }
+  [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_; }
+  /// Since when it is not live; meaningless while it is.
+  [[nodiscard]] time_point down_since() const noexcept { return down_since_; }
+  [[nodiscard]] time_point live_since() const noexcept { return live_since_; }
+  /// A login that the pool refused, here or on another link, waits until it may be tried; then it is try_again().
+  void wait_for_refusal() { enter(metrics::link_state::refused); }
+  void try_again() { enter(metrics::link_state::waiting); }
+  /// Where to connect next: the pool's address, or where its client.reconnect leads, once.
+  [[nodiscard]] std::pair<std::string, std::uint16_t> take_destination();
+
+  protocol::line_framer framer;
+  std::string agent_chain;                // " a b": the proxies before this one, if its worker is a proxy
+  worker_id worker{};                     // who mines here; none when 0
+  std::uint64_t pad = 0;                  // of the jobs from here on; counts up when a job must be searched anew
+  bool is_outage_told = false;            // its worker has heard that the pool is away
+  bool is_renewed = true;                 // its worker has had no job since it is live
+  metrics::share_counts* totals = nullptr;  // of its account, pool and algorithm; the shard's
+  std::optional<time_point> closes_at;    // it is not needed any more; late shares still may go up until then
+
+ private:
+  enum class request : std::uint8_t { configure, subscribe, authorize, extranonce, suggestion, share };
+  struct pending {
+    request what = request::share;
+    bool answered = false;
+    bool expired = false;
+    judged_share share;
+    time_point sent{};
+  };
+  struct parked_share {
+    std::string pool_job, prefix, extranonce2;
+    std::uint32_t ntime = 0, nonce = 0;
+    std::optional<std::uint32_t> version_bits;
+    judged_share share;
+  };
+
+  void enter(metrics::link_state state);
+  std::uint64_t ask(request what, time_point now);
+  void subscribe(time_point now);
+  void fail(close_reason reason, std::string_view detail, time_point now);
+  void answered(const protocol::pool_response& response, time_point now);
+  void answered_share(pending& asked, const protocol::pool_response& response, time_point now);
+  void subscribed(const protocol::pool_response& response, time_point now);
+  void authorized(const protocol::pool_response& response, time_point now);
+  void configured(std::uint32_t mask, time_point now);
+  void become_live_if_ready(time_point now);
+  void new_job(protocol::job&& job, time_point now);
+  void set_extranonce(std::string_view extranonce1, unsigned size);
+  void asked_to_reconnect(const protocol::reconnect& where, time_point now);
+  void bad_message(std::string_view what, bool is_job, time_point now);
+  void send_parked(time_point now);
+  void drop_answered();
+
+  const link_id id_;
+  const std::shared_ptr<const account> owner_;
+  const std::size_t route_;
+  const std::string login_;
+  const std::string pool_name_;
+  const std::string credential_;  // what refusals are remembered by
+  services& shard_;
+  events& listener_;
+
+  metrics::link_state state_ = metrics::link_state::waiting;
+  std::optional<channel_id> channel_;
+  time_point down_since_;
+  time_point live_since_{};
+  time_point started_{};        // of the connection attempt, then of the handshake
+  time_point heard_{};          // last line from the pool
+
+  // handshake of this connection
+  bool wants_rolling_ = false;
+  bool configure_outstanding_ = false;
+  bool subscribed_ = false;
+  bool authorized_ = false;
+  unsigned subscribe_attempts_ = 0;
+
+  // what the pool said
+  std::string session_;
+  std::string extranonce1_;
+  unsigned extranonce2_size_ = 0;
+  std::uint32_t version_mask_ = 0;
+  double difficulty_ = 0;
+  double suggested_ = 0;
+  std::optional<protocol::job> job_;
+  time_point job_received_{};
+  unsigned bad_jobs_ = 0;       // in a row
+  unsigned silent_verdicts_ = 0;  // shares without an answer, in a row
+
+  std::optional<std::pair<std::string, std::uint16_t>> redirect_;
+  std::optional<time_point> redirected_at_;
+
+  std::uint64_t first_id_ = 1;  // of pending_.front()
+  ring<pending> pending_;
+  std::size_t unanswered_ = 0;  // shares in pending_ without a verdict
+  std::vector<parked_share> parked_;
+  job_table jobs_;
+};
+
+/// Why a pool refused a share: from its words first, from its code only where there are none.
+[[nodiscard]] metrics::reject_reason classify(int code, std::string_view text) noexcept;
+
+/// Whether a client.reconnect of a pool at `pool_host` may lead to `host`: the same host, one below it, one of the same
+/// registrable domain, or one that the pool's row names; never an address literal.
+[[nodiscard]] bool may_redirect(const pool_info& pool, std::string_view host);
+
+}  // namespace stratumproxy::session

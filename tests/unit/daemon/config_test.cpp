@@ -1,0 +1,299 @@
+#include <catch2/catch.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "config.hpp"
+#include "config_keys.hpp"
+
+namespace {
+
+using namespace stratumproxyd;
+using namespace std::chrono_literals;
+
+struct directory {
+  std::filesystem::path path;
+  directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "spx-config-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()));
+    path = name;
+  }
+  ~directory() { std::filesystem::remove_all(path); }
+  std::string file(const std::string& text) const {
+    std::ofstream(path / "x.toml", std::ios::binary) << text;
+    return (path / "x.toml").string();
+  }
+};
+
+command_line parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "stratumproxyd");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+std::string error_of(const std::vector<const char*>& arguments) {
+  try {
+    (void)parse(arguments);
+  } catch (const config_error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+config from(const std::string& toml) {
+  config settings;
+  apply_toml(settings, toml, "x.toml");
+  return settings;
+}
+
+std::string toml_error(const std::string& toml) {
+  try {
+    (void)from(toml);
+  } catch (const config_error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("without arguments the defaults of the design hold") {
+  const auto settings = parse({}).settings;
+  CHECK(settings.proxy.address == "127.0.0.1:9332");
+  CHECK(settings.web.address == "127.0.0.1:8080");
+  CHECK(settings.db.url == "sqlite:stratumproxy.db");
+  CHECK(settings.proxy.metrics.window == 300s);
+  CHECK(settings.proxy.metrics.interval == 60s);
+  CHECK(settings.proxy.session.grace == 60s);
+  CHECK(settings.proxy.session.hold == 60s);
+  CHECK(settings.proxy.split.mark_bytes == 1);
+  CHECK(settings.proxy.split.miner_bytes == 3);
+  CHECK(settings.proxy.upstream.verdict_timeout == 60s);
+  CHECK(settings.proxy.upstream.retry_min == 1s);
+  CHECK(settings.proxy.upstream.retry_max == 60s);
+}
+
+TEST_CASE("every key is taken from the file") {
+  const auto settings = from(R"(
+[stratum]
+addr = "0.0.0.0:1"
+threads = 3
+[web]
+addr = "[::1]:2"
+token_file = "/t"
+allow_open = true
+hosts = ["Farm.Example"]
+[db]
+url = "postgresql://h/d"
+migrations = "/m"
+[log]
+level = "warning"
+format = "json"
+[metrics]
+tag = "rack-1"
+window_seconds = 10
+interval_seconds = 2
+flush_seconds = 0.25
+[session]
+grace_seconds = 1.5
+hold_seconds = 0
+refresh_seconds = 20
+max_kept_per_address = 5
+max_kept_per_account = 6
+version_mask = 0x1fffe000
+[split]
+mark_bytes = 2
+miner_bytes = 4
+by_agent = { "a" = 2, "abc/" = 8 }
+[upstream]
+line_bytes = 100000
+output_bytes = 100001
+connects_per_second = 7
+verdict_timeout_seconds = 11
+connect_timeout_seconds = 12
+configure_timeout_seconds = 13
+handshake_timeout_seconds = 14
+silence_seconds = 15
+retry_min_seconds = 0.05
+retry_max_seconds = 17
+refusal_min_seconds = 18
+refusal_max_seconds = 19
+share_wait_seconds = 20
+spread_seconds = 21
+[limits]
+line_bytes = 4096
+first_message_seconds = 22
+authorize_seconds = 23
+idle_seconds = 24
+output_bytes = 50000
+output_blocked_seconds = 25
+in_flight = 26
+error_budget = 27
+failed_authorizes = 28
+invalid_ratio_percent = 29
+invalid_minimum = 30
+unauthorized_per_address = 31
+connections = 32
+)");
+  CHECK(settings.proxy.address == "0.0.0.0:1");
+  CHECK(settings.proxy.threads == 3);
+  CHECK(settings.web.address == "[::1]:2");
+  CHECK(settings.web.token_file == "/t");
+  CHECK(settings.web.allow_open);
+  CHECK(settings.web.hosts == std::vector<std::string>{"farm.example"});
+  CHECK(settings.db.url == "postgresql://h/d");
+  CHECK(settings.db.migrations == "/m");
+  CHECK(settings.log.level == stratumproxy::log_level::warning);
+  CHECK(settings.log.format == log_format::json);
+  CHECK(settings.metrics.tag == "rack-1");
+  CHECK(settings.metrics.flush == 250ms);
+  CHECK(settings.proxy.metrics.window == 10s);
+  CHECK(settings.proxy.metrics.interval == 2s);
+  CHECK(settings.proxy.session.grace == 1500ms);
+  CHECK(settings.proxy.session.hold == 0s);
+  CHECK(settings.proxy.session.refresh == 20s);
+  CHECK(settings.proxy.session.max_kept_per_address == 5);
+  CHECK(settings.proxy.session.max_kept_per_account == 6);
+  CHECK(settings.proxy.session.version_mask == 0x1fffe000);
+  CHECK(settings.proxy.split.mark_bytes == 2);
+  CHECK(settings.proxy.split.miner_bytes == 4);
+  CHECK(settings.proxy.split.by_agent == std::vector<std::pair<std::string, unsigned>>{{"abc/", 8}, {"a", 2}});
+  const auto& up = settings.proxy.upstream;
+  CHECK(up.line_bytes == 100'000);
+  CHECK(up.output_bytes == 100'001);
+  CHECK(up.connects_per_second == 7);
+  CHECK(up.verdict_timeout == 11s);
+  CHECK(up.connect_timeout == 12s);
+  CHECK(up.configure_timeout == 13s);
+  CHECK(up.handshake_timeout == 14s);
+  CHECK(up.silence == 15s);
+  CHECK(up.retry_min == 50ms);
+  CHECK(up.retry_max == 17s);
+  CHECK(up.refusal_min == 18s);
+  CHECK(up.refusal_max == 19s);
+  CHECK(up.share_wait == 20s);
+  CHECK(up.spread == 21s);
+  const auto& limits = settings.proxy.limits;
+  CHECK(limits.line_bytes == 4096);
+  CHECK(limits.first_message == 22s);
+  CHECK(limits.authorize == 23s);
+  CHECK(limits.idle == 24s);
+  CHECK(limits.output_bytes == 50'000);
+  CHECK(limits.output_blocked == 25s);
+  CHECK(limits.in_flight == 26);
+  CHECK(limits.error_budget == 27);
+  CHECK(limits.failed_authorizes == 28);
+  CHECK(limits.invalid_ratio_percent == 29);
+  CHECK(limits.invalid_minimum == 30);
+  CHECK(limits.unauthorized_per_address == 31);
+  CHECK(limits.connections == 32);
+}
+
+TEST_CASE("flags win over the file") {
+  const directory temporary;
+  const auto file = temporary.file("[stratum]\naddr = \"127.0.0.1:1\"\n[metrics]\ntag = \"file\"\n[log]\nlevel = \"error\"\n");
+  const auto settings = parse({"--config", file.c_str(), "--metrics.tag", "flag", "--log.level=debug", "--threads", "2"}).settings;
+  CHECK(settings.proxy.address == "127.0.0.1:1");
+  CHECK(settings.metrics.tag == "flag");
+  CHECK(settings.log.level == stratumproxy::log_level::debug);
+  CHECK(settings.proxy.threads == 2);
+}
+
+TEST_CASE("an empty file changes nothing") {
+  const directory temporary;
+  const auto file = temporary.file("");
+  CHECK(parse({"--config", file.c_str()}).settings.proxy.address == "127.0.0.1:9332");
+}
+
+TEST_CASE("an unknown key is refused with its line and the name that was meant") {
+  CHECK(toml_error("[session]\n\ngrace_second = 1\n") == "x.toml:3: unknown key session.grace_second; did you mean grace_seconds?");
+  CHECK(toml_error("[sesion]\n") == "x.toml:1: unknown section sesion; did you mean [session]?");
+  CHECK(toml_error("[web]\npassword_of_the_moon = 1\n") == "x.toml:2: unknown key web.password_of_the_moon");
+  CHECK(toml_error("tag = \"x\"\n").find("x.toml:1: unknown section tag") == 0);
+}
+
+TEST_CASE("values of the wrong type or out of range are refused with their line") {
+  for (const std::string line : {
+           "[stratum]\naddr = 3333", "[stratum]\naddr = \"nowhere\"", "[stratum]\naddr = [\"127.0.0.1:1\"]", "[stratum]\nthreads = -1",
+           "[stratum]\nthreads = 1.5", "[web]\nallow_open = 1", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
+           "[db]\nurl = \"mysql://x\"", "[db]\nurl = \"sqlite:\"", "[log]\nlevel = \"loud\"", "[log]\nformat = true",
+           "[metrics]\ntag = 5", "[metrics]\ntag = \"a\\nb\"", "[metrics]\nwindow_seconds = 0", "[metrics]\nwindow_seconds = -1",
+           "[session]\ngrace_seconds = \"60\"", "[session]\ngrace_seconds = nan", "[session]\ngrace_seconds = inf",
+           "[session]\ngrace_seconds = 1e300", "[session]\nversion_mask = -1", "[session]\nversion_mask = 0x1ffffffff",
+           "[split]\nmark_bytes = 0", "[split]\nminer_bytes = 9", "[split]\nby_agent = { \"a\" = 9 }", "[split]\nby_agent = { \"\" = 3 }",
+           "[split]\nby_agent = 5", "[limits]\nline_bytes = 0", "[limits]\nin_flight = -1", "[limits]\nline_bytes = \"10\"",
+           "[limits]\nconnections = 9223372036854775807", "[limits]\nauthorize_seconds = 0", "[limits]\nidle_seconds = []",
+           "[limits]\nerror_budget = 1979-05-27"}) {
+    CAPTURE(line);
+    CHECK(toml_error(line + "\n").find("x.toml:2: ") == 0);
+  }
+  CHECK(toml_error("stratum = \"x\"\n") == "x.toml:1: stratum must be a section: [stratum]");
+  CHECK(toml_error("[limits]\nline_bytes = 0\n") == "x.toml:2: limits.line_bytes must be a whole number from 512 to 1048576");
+}
+
+TEST_CASE("what is no TOML is refused with line and column, in one line") {
+  for (const std::string text : {std::string("[stratum\naddr="), std::string("[session]\ngrace_seconds = 1\ngrace_seconds = 2\n"),
+                                 std::string("[metrics]\ntag = \"\xff\"\n"), "[metrics]\ntag = " + std::string(300'000, '['),
+                                 std::string("{\"listen\":["), std::string("[a]\nx = 99999999999999999999\n")}) {
+    const auto error = toml_error(text);
+    CHECK(error.find("x.toml:") == 0);
+    CHECK(error.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("values that exclude each other are refused") {
+  CHECK_FALSE(toml_error("[upstream]\nretry_min_seconds = 100\n").empty());
+  CHECK_FALSE(toml_error("[upstream]\nrefusal_max_seconds = 1\n").empty());
+  CHECK_FALSE(toml_error("[metrics]\nwindow_seconds = 1\n").empty());
+  CHECK_FALSE(error_of({"--stratum.addr", "127.0.0.1:9000", "--web.addr", "127.0.0.1:9000"}).empty());
+  CHECK(error_of({"--stratum.addr", "127.0.0.1:0", "--web.addr", "127.0.0.1:0"}).empty());
+}
+
+TEST_CASE("only a regular file of sensible size is read") {
+  const directory temporary;
+  const auto fifo = (temporary.path / "fifo").string();
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK(error_of({"--config", fifo.c_str()}).find("not a regular file") != std::string::npos);
+  CHECK(error_of({"--config", temporary.path.c_str()}).find("not a regular file") != std::string::npos);
+  CHECK(error_of({"--config", (temporary.path / "none").c_str()}).find("No such file") != std::string::npos);
+  CHECK(error_of({"--config", "/dev/zero"}).find("not a regular file") != std::string::npos);
+  const auto large = temporary.file(std::string(2'000'000, '#'));
+  CHECK(error_of({"--config", large.c_str()}).find("larger than") != std::string::npos);
+}
+
+TEST_CASE("bad flags are refused in one line that shows no value") {
+  CHECK(error_of({"--stratum.adr", "x"}) == "unknown option --stratum.adr; see --help");
+  CHECK(error_of({"--database=postgresql://u:canary@h/d"}) == "unknown option --database; see --help");
+  CHECK(error_of({"canary"}) == "unknown argument; see --help");
+  CHECK(error_of({"--db", "mysql://u:canary@h/d"}).find("canary") == std::string::npos);
+  CHECK(error_of({"--db", "mysql://u:canary@h/d"}).find("sqlite:PATH") != std::string::npos);
+  CHECK_FALSE(error_of({"--threads", "many"}).empty());
+  CHECK_FALSE(error_of({"--threads", "1000"}).empty());
+  CHECK_FALSE(error_of({"--log.level", "loud"}).empty());
+  CHECK_FALSE(error_of({"--config"}).empty());
+}
+
+TEST_CASE("help and version are printed, not run") {
+  const auto help = parse({"--help"});
+  CHECK(help.what == command_line::action::print);
+  for (const std::string flag : {"--config", "--stratum.addr", "--web.addr", "--db", "--metrics.tag", "--web.token-file", "--log.level", "--log.format"})
+    CHECK(help.text.find(flag) != std::string::npos);
+  const auto version = parse({"--version"});
+  CHECK(version.what == command_line::action::print);
+  CHECK(version.text.starts_with("stratumproxyd "));
+}
+
+TEST_CASE("every key of the file is described in the documentation") {
+  std::ifstream file(std::string(SPX_TEST_SOURCE_DIR) + "/../docs/configuration.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  REQUIRE_FALSE(page.empty());
+  for (const auto& key : config_keys()) {
+    const auto name = key.name.substr(key.name.find('.') + 1);
+    CAPTURE(key.name);
+    CHECK(page.find("| `" + std::string(name) + "` |") != std::string::npos);
+  }
+}

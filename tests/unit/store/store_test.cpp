@@ -1,0 +1,358 @@
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <future>
+#include <limits>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "store/known_pools.hpp"
+#include "test_database.hpp"
+
+using namespace stratumproxyd;
+using store_test::test_database;
+
+namespace {
+
+constexpr const char* pool = "btc.viabtc.io:3333";
+
+}  // namespace
+
+TEST_CASE("a new database knows the algorithms and at least 30 pools of 8 algorithms, each with its source") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+
+  const auto algorithms = store->algorithms();
+  REQUIRE(algorithms.size() == stratumproxy::algorithm::builtin().size());
+  const auto sha = std::find_if(algorithms.begin(), algorithms.end(), [](const auto& a) { return a.name == "sha256d"; });
+  REQUIRE(sha != algorithms.end());
+  CHECK(std::count(sha->aliases.begin(), sha->aliases.end(), "sha256") == 1);
+  CHECK(sha->divider == 1);
+  CHECK_FALSE(sha->source.empty());
+  for (const auto& shipped : stratumproxy::algorithm::builtin()) {
+    const auto kept = std::find_if(algorithms.begin(), algorithms.end(), [&](const auto& a) { return a.name == shipped.name; });
+    INFO(shipped.name);
+    REQUIRE(kept != algorithms.end());
+    CHECK(kept->divider == shipped.divider);
+    CHECK(kept->speaks == shipped.speaks);
+    CHECK(kept->coinb1_index == shipped.coinb1_index);
+    CHECK(std::set(kept->aliases.begin(), kept->aliases.end()) == std::set(shipped.aliases.begin(), shipped.aliases.end()));
+  }
+
+  std::set<std::string> used;
+  const auto pools = store->pools();
+  for (const auto& row : pools) {
+    used.insert(row.algorithm);
+    INFO(row.pool);
+    CHECK(row.source.find("https://") == 0);
+    CHECK(row.source.find("2026-11") != std::string::npos);
+    CHECK(row.login_template == "{user}.{rig}");
+  }
+  CHECK(pools.size() == known_pools().size());
+  CHECK(pools.size() >= 30);
+  CHECK(used.size() >= 8);
+}
+
+TEST_CASE("a registration gives 16 hex digits that lead to the pool, its algorithm and the credentials") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  const auto made = store->register_user("ltc.viabtc.io:3333", "farm", "secret");
+  CHECK(made.outcome == write_outcome::created);
+  CHECK(made.error.empty());
+  REQUIRE(made.name.size() == 16);
+  CHECK(made.name.find_first_not_of("0123456789abcdef") == std::string::npos);
+
+  const auto account = store->find_account(made.name);
+  REQUIRE(account);
+  CHECK(account->name == made.name);
+  REQUIRE(account->routes.size() == 1);
+  CHECK(account->routes[0].user == "farm");
+  CHECK(account->routes[0].password == "secret");
+  CHECK(account->routes[0].pool.name() == "ltc.viabtc.io:3333");
+  CHECK(account->routes[0].pool.algorithm == "scrypt");
+  CHECK(account->routes[0].pool.divider == 65536);
+  CHECK(account->routes[0].pool.coinb1_index == 2);
+}
+
+TEST_CASE("the same pool, user and password again give the same name, another password or user another") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  const auto first = store->register_user(pool, "farm", "x");
+  const auto again = store->register_user("BTC.ViaBTC.io:3333", "farm", "x");
+  CHECK(again.outcome == write_outcome::exists);
+  CHECK(again.name == first.name);
+  const auto other_password = store->register_user(pool, "farm", "X");
+  const auto other_user = store->register_user(pool, "Farm", "x");
+  const auto other_pool = store->register_user("bch.viabtc.io:3333", "farm", "x");
+  CHECK(std::set<std::string>{first.name, other_password.name, other_user.name, other_pool.name}.size() == 4);
+  CHECK(store->register_user(pool, "", "").outcome == write_outcome::created);
+}
+
+TEST_CASE("registering on an unknown pool or one of a dialect that is not built says why") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  const auto unknown = store->register_user("no.such.pool:1", "farm", "secret-canary");
+  CHECK(unknown.outcome == write_outcome::unknown_pool);
+  CHECK(unknown.name.empty());
+  CHECK(unknown.error.find("no.such.pool:1") != std::string::npos);
+  CHECK(unknown.error.find("canary") == std::string::npos);
+  CHECK(store->register_user("not a pool", "farm", "x").outcome == write_outcome::unknown_pool);
+
+  const auto unsupported = store->register_user("rvn.2miners.com:6060", "farm", "secret-canary");
+  CHECK(unsupported.outcome == write_outcome::unsupported);
+  CHECK(unsupported.name.empty());
+  CHECK(unsupported.error == "pool rvn.2miners.com:6060 speaks kawpow, which this proxy does not speak");
+}
+
+TEST_CASE("100 identical registrations at once through two stores give one name") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const std::unique_ptr<store> stores[] = {database.open(), database.open()};
+  std::promise<void> start;
+  const auto go = start.get_future().share();
+  std::vector<std::future<registration>> results;
+  for (int i = 0; i < 100; ++i)
+    results.push_back(std::async(std::launch::async, [&, i] {
+      go.wait();
+      return stores[i % 2]->register_user(pool, "farm", "secret");
+    }));
+  start.set_value();
+  std::set<std::string> names;
+  int created = 0;
+  for (auto& result : results) {
+    const auto made = result.get();
+    names.insert(made.name);
+    created += made.outcome == write_outcome::created;
+  }
+  CHECK(names.size() == 1);
+  CHECK(created == 1);
+  CHECK(stores[0]->find_account(*names.begin()));
+}
+
+TEST_CASE("two proxies that open an empty database at once both find the tables complete") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  std::promise<void> start;
+  const auto go = start.get_future().share();
+  std::vector<std::future<std::size_t>> counts;
+  for (int i = 0; i < 4; ++i)
+    counts.push_back(std::async(std::launch::async, [&] {
+      go.wait();
+      return database.open()->pools().size();
+    }));
+  start.set_value();
+  for (auto& count : counts) CHECK(count.get() >= 30);
+}
+
+TEST_CASE("texts of any content are kept as they are, or refused before they reach the database") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  for (const std::string text :
+       {"'; DROP TABLE users; --", "$1 $2", "100%s\\", "grün \xf0\x9f\x98\x80", " x ", "\"", "a\nb\x01"}) {
+    const auto made = store->register_user(pool, text, text);
+    REQUIRE(made.outcome == write_outcome::created);
+    const auto account = store->find_account(made.name);
+    REQUIRE(account);
+    CHECK(account->routes[0].user == text);
+    CHECK(account->routes[0].password == text);
+  }
+  const std::string longest(512, 'u');
+  CHECK(store->register_user(pool, longest, longest).outcome == write_outcome::created);
+  using namespace std::string_literals;
+  for (const std::string& text : {"nul\0"s, "\xff"s, "\xc0\x80"s, "\xed\xa0\x80"s, std::string(513, 'u')}) {
+    CHECK_THROWS_AS(store->register_user(pool, text, "canary-1"), std::invalid_argument);
+    CHECK_THROWS_AS(store->register_user(pool, "farm", text), std::invalid_argument);
+    CHECK(store->find_account(text) == nullptr);
+  }
+  for (const auto& name : {""s, "' OR 1=1 --"s, "%"s, std::string(10000, 'a')}) CHECK(store->find_account(name) == nullptr);
+}
+
+TEST_CASE("names of accounts are compared byte by byte") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  const auto made = store->register_user(pool, "farm", "x");
+  auto upper = made.name;
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  if (upper != made.name) CHECK(store->find_account(upper) == nullptr);
+  CHECK(store->find_account(made.name + " ") == nullptr);
+  CHECK(store->find_account(made.name + std::string(1, '\0')) == nullptr);
+}
+
+TEST_CASE("adding an algorithm tells whether it is new, there already, or another one's name") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  stratumproxy::algorithm::info mine;
+  mine.name = "MyHash";
+  mine.divider = 0.1;
+  mine.aliases = {"mh", "scrypt"};
+  CHECK(store->add_algorithm(mine) == write_outcome::created);
+  CHECK(store->add_algorithm(mine) == write_outcome::exists);
+  mine.divider = 2;
+  CHECK(store->add_algorithm(mine) == write_outcome::conflict);
+  mine.name = "sha256";
+  mine.divider = 1;
+  CHECK(store->add_algorithm(mine) == write_outcome::exists);
+  mine.divider = 2;
+  CHECK(store->add_algorithm(mine) == write_outcome::conflict);
+  for (const double bad : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
+    mine.divider = bad;
+    CHECK_THROWS_AS(store->add_algorithm(mine), std::invalid_argument);
+  }
+
+  const auto all = store->algorithms();
+  const auto kept = std::find_if(all.begin(), all.end(), [](const auto& a) { return a.name == "myhash"; });
+  REQUIRE(kept != all.end());
+  CHECK(kept->divider == 0.1);
+  CHECK(kept->aliases == std::vector<std::string>{"mh"});  // "scrypt" is another algorithm
+}
+
+TEST_CASE("a pool of the operator's is found in any case, by alias, with its divider, template and hosts") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  pool_record mine;
+  mine.pool = "[2001:DB8::1]:3333";
+  mine.algorithm = "SHA256";
+  mine.divider = 3.5;
+  mine.login_template = "{user}/{rig}";
+  mine.reconnect_hosts = {"a.example", "b.example"};
+  CHECK(store->add_pool(mine) == write_outcome::created);
+  CHECK(store->add_pool(mine) == write_outcome::exists);
+  auto other = mine;
+  other.divider.reset();
+  CHECK(store->add_pool(other) == write_outcome::exists);
+  other.divider = 4;
+  CHECK(store->add_pool(other) == write_outcome::conflict);
+  other.algorithm = "scrypt";
+  CHECK(store->add_pool(other) == write_outcome::conflict);
+  other.algorithm = "no such";
+  CHECK(store->add_pool(other) == write_outcome::unknown_algorithm);
+  other = mine;
+  for (const char* bad : {"", "host", "host:", "host:0", "host:65536", "host:1x", ":1", "a b:1", "2001:db8::1:3333"}) {
+    INFO(bad);
+    other.pool = bad;
+    CHECK_THROWS_AS(store->add_pool(other), std::invalid_argument);
+  }
+
+  const auto pools = store->pools();
+  const auto kept = std::find_if(pools.begin(), pools.end(), [](const auto& p) { return p.pool == "[2001:db8::1]:3333"; });
+  REQUIRE(kept != pools.end());
+  CHECK(kept->algorithm == "sha256d");
+  CHECK(kept->divider == 3.5);
+  CHECK(kept->source.empty());
+
+  const auto made = store->register_user("[2001:db8::1]:3333", "farm", "x");
+  const auto account = store->find_account(made.name);
+  REQUIRE(account);
+  const auto& route = account->routes[0].pool;
+  CHECK(route.host == "2001:db8::1");
+  CHECK(route.name() == "[2001:db8::1]:3333");
+  CHECK(route.divider == 3.5);
+  CHECK(route.login_template == "{user}/{rig}");
+  CHECK(route.reconnect_hosts == mine.reconnect_hosts);
+}
+
+TEST_CASE("seeded rows that the operator deleted or changed stay so after a restart") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto before = database.open()->pools().size();
+  database.run("DELETE FROM pools WHERE host = 'mine.ocean.xyz'");
+  database.run("UPDATE pools SET algorithm = 'x11' WHERE host = 'public-pool.io'");
+  database.run("UPDATE algorithms SET divider = 42 WHERE name = 'x13'");
+  database.run("DELETE FROM algorithms WHERE name = 'tribus'");
+
+  const auto store = database.open();
+  const auto pools = store->pools();
+  CHECK(pools.size() == before - 1);
+  for (const auto& row : pools) {
+    CHECK(row.pool != "mine.ocean.xyz:3334");
+    if (row.pool == "public-pool.io:21496") CHECK(row.algorithm == "x11");
+  }
+  for (const auto& row : store->algorithms()) {
+    CHECK(row.name != "tribus");
+    if (row.name == "x13") CHECK(row.divider == 42);
+  }
+}
+
+TEST_CASE("a database of a newer version is refused, with the versions, and left as it is") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto account = database.open()->register_user(pool, "farm", "x").name;
+  database.run("INSERT INTO stratumproxy_schema (version, name, applied_at) VALUES (99, 'future', 'now')");
+  CHECK_THROWS_WITH(database.open(), Catch::Contains("version 99") && Catch::Contains("knows 2"));
+  database.run("DELETE FROM stratumproxy_schema WHERE version = 99");
+  CHECK(database.open()->find_account(account));
+}
+
+TEST_CASE("totals add up for each tag, account, pool and algorithm, to the last digit") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  CHECK(store->totals("a").empty());
+  total_record delta;
+  delta.account = "one";
+  delta.pool = pool;
+  delta.algorithm = "sha256d";
+  delta.shares.sent = 10;
+  delta.shares.accepted = 6;
+  delta.shares.unknown = 1;
+  delta.shares.late = 2;
+  delta.shares.pool_accepted = 5;
+  for (std::size_t i = 0; i < delta.shares.rejected.size(); ++i) delta.shares.rejected[i] = i + 1;
+  delta.shares.sent_one = 0.1;
+  delta.shares.accepted_one = 1e300;
+  delta.shares.pool_accepted_one = 4503599627370497.5;
+  auto other = delta;
+  other.account = "two";
+  store->add_totals("a", std::vector{delta, other, delta});
+  store->add_totals("b", std::vector{delta});
+  store->add_totals("a", std::vector{delta});
+  store->add_totals("a", {});
+
+  const auto rows = store->totals("a");
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].account == "one");
+  CHECK(rows[0].pool == pool);
+  CHECK(rows[0].algorithm == "sha256d");
+  CHECK(rows[0].shares.sent == 30);
+  CHECK(rows[0].shares.accepted == 18);
+  CHECK(rows[0].shares.unknown == 3);
+  CHECK(rows[0].shares.late == 6);
+  CHECK(rows[0].shares.pool_accepted == 15);
+  for (std::size_t i = 0; i < delta.shares.rejected.size(); ++i) CHECK(rows[0].shares.rejected[i] == 3 * (i + 1));
+  CHECK(rows[0].shares.sent_one == 0.1 + 0.1 + 0.1);
+  CHECK(rows[1].shares.sent == 10);
+  CHECK(rows[1].shares.sent_one == 0.1);
+  CHECK(rows[1].shares.accepted_one == 1e300);
+  CHECK(rows[1].shares.pool_accepted_one == 4503599627370497.5);
+  CHECK(store->totals("b").size() == 1);
+  CHECK(database.open()->totals("a").size() == 2);
+}
+
+TEST_CASE("totals of 1,000 accounts from two proxies at once all arrive") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const std::unique_ptr<store> stores[] = {database.open(), database.open()};
+  std::vector<total_record> deltas(1000);
+  for (std::size_t i = 0; i < deltas.size(); ++i) {
+    deltas[i].account = "account" + std::to_string((i * 7919) % deltas.size());
+    deltas[i].pool = pool;
+    deltas[i].algorithm = "sha256d";
+    deltas[i].shares.sent = i;
+  }
+  std::vector<std::future<void>> writers;
+  for (int proxy = 0; proxy < 2; ++proxy)
+    writers.push_back(std::async(std::launch::async, [&, proxy] {
+      for (int round = 0; round < 3; ++round) stores[proxy]->add_totals(proxy ? "b" : "a", deltas);
+    }));
+  for (auto& writer : writers) writer.get();
+  for (const char* tag : {"a", "b"}) {
+    const auto rows = stores[0]->totals(tag);
+    CHECK(rows.size() == 1000);
+    std::uint64_t sum = 0;
+    for (const auto& row : rows) sum += row.shares.sent;
+    CHECK(sum == 3 * 1000 * 999 / 2);
+  }
+}
+
+TEST_CASE("an open store answers a ping") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  CHECK_NOTHROW(database.open()->ping());
+}
