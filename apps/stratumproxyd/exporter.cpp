@@ -4,6 +4,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <tuple>
@@ -200,12 +201,42 @@ void add_totals(page& out, std::span<const total_record> committed) {
   }
 }
 
+struct event_help {
+  std::string_view name, text;
+};
+constexpr event_help event_helps[] = {
+    {"authorizes_failed", "Logins of miners that failed"},
+    {"connections_accepted", "Connections of miners that were accepted"},
+    {"connections_closed", "Connections of miners that ended, by reason"},
+    {"connections_refused", "Connections of miners that were closed at once, by reason"},
+    {"descriptors_exhausted", "Times that no file descriptor was left for a connection"},
+    {"intruders_refused", "Connections that spoke another protocol"},
+    {"jobs_coalesced", "Jobs that were not sent to a worker because it did not read the ones before"},
+    {"lines_refused", "Lines of miners that were no usable message"},
+    {"links_closed", "Connections to pools that ended, by reason"},
+    {"miner_responses", "Answers of miners that were asked nothing"},
+    {"pool_messages_refused", "Messages of pools with a field that must not reach a miner"},
+    {"pool_requests_refused", "Requests of pools with an unknown method"},
+    {"reconnects_refused", "client.reconnect of pools to where it must not lead"},
+    {"sessions_handed_over", "Sessions that returned on another shard"},
+    {"sessions_kept", "Sessions that were kept for a worker that dropped"},
+    {"sessions_moved", "Sessions that moved to another account"},
+    {"sessions_restored", "Sessions that were given back to their worker"},
+    {"sessions_superseded", "Connections that ended because their session returned on another one"},
+    {"verdicts_unmatched", "Answers of pools to no share in flight"},
+};
+
+std::string_view help_of(std::string_view event) {
+  const auto found = std::ranges::find(event_helps, event, &event_help::name);
+  return found != std::end(event_helps) ? found->text : std::string_view("Events of the proxy since its start");
+}
+
 void add_events(page& out, const metrics::snapshot& now) {
   std::map<std::string_view, std::map<std::pair<std::string_view, std::string_view>, std::uint64_t>> families;
   for (const auto& row : now.events) families[row.name][{row.label, row.value}] += row.count;
   for (const auto& [name, series] : families) {
     const auto full = "proxy_" + std::string(name) + "_total";
-    auto& made = out.family(full, MetricType::Counter, "Events of this name since the start: " + std::string(name));
+    auto& made = out.family(full, MetricType::Counter, help_of(name));
     for (const auto& [label, count] : series) {
       labels rest;
       if (!label.first.empty()) rest.push_back({std::string(label.first), std::string(label.second)});

@@ -168,7 +168,9 @@ def is_result(request_id):
 def closes():
     async def check(test, raw, context):
         await raw.ended()
-        test.assertEqual([r for r in raw.replies() if r.get("result") is True or isinstance(r.get("result"), list)], [])
+        said = b"".join(raw.lines)  # in a form that this client can read: not always JSON
+        test.assertNotIn(b'"result":true', said)
+        test.assertNotIn(b'"result":[', said)
     return check
 
 
@@ -183,7 +185,7 @@ def forwards(count, codes=()):
     async def check(test, raw, context):
         before = context["before"]
         replies = await raw.until(lambda: len(raw.replies()) >= count + len(codes) and raw.replies(), "all verdicts")
-        test.assertEqual(sorted(error_code(r) for r in replies if r["result"] is not True), sorted(codes), replies)
+        test.assertEqual([error_code(r) for r in replies if r["result"] is not True], list(codes), replies)
         test.assertEqual(len(test.pool_a.submits) - before, count)
     return check
 
@@ -368,7 +370,7 @@ class BadInputs(HouseTest):
             raw.writer.write(self.adapt(auth("\"a\"").encode()))
             job = await raw.until(lambda: next((m["params"][0] for m in raw.decoded() if m.get("method") == "mining.notify"), None),
                                   "a job")
-        raw.lines = [line for line in raw.lines if b"mining.notify" in line]
+        raw.lines = [line for line in raw.lines if json.loads(line).get("method") == "mining.notify"]
         return raw, job
 
     async def _drive(self, raw, entry, job):
@@ -404,7 +406,7 @@ class BadInputs(HouseTest):
                 continue
             with self.subTest(entry=name):
                 raw, job = await self._prepare(entry["pre"])
-                context = {"before": len(self.pool_a.submits), "jobs": sum(b"mining.notify" in line for line in raw.lines)}
+                context = {"before": len(self.pool_a.submits), "jobs": len(raw.lines)}
                 try:
                     await self._drive(raw, entry, job)
                     check = MINER_CHECKS.get(name)
@@ -562,7 +564,8 @@ class BadInputs(HouseTest):
         if name == "set_extranonce_mid_job":
             link.extranonce1, link.extranonce2_size = "aabb", 2
             job = link.notify()
-            await miner.changes.until(lambda: miner.job and miner.job.job.rest == job.rest, "the job of the new extranonce",)
+            await miner.changes.until(lambda: miner.connected and miner.job.job.coinb2 == job.coinb2
+                                      and miner.job.extranonce1 == miner.extranonce1, "the job of the new extranonce")
             share, = await miner.mine()
             self.assertEqual(share.verdict, "accepted")
             self.assertEqual(pool.submits[-1].coinbase, share.coinbase)

@@ -322,7 +322,7 @@ class ThirtyBugs(HouseTest):
         metrics = await self.proxy.metrics_until(lambda m: m.get("proxy_worker_accepted", worker=miner.source) == 1, "the share")
         self.assertEqual(metrics.get("proxy_worker_one_accepted", worker=miner.source), 1024)
         self.assertEqual(metrics.get("proxy_worker_difficulty", worker=miner.source), 65536)
-        self.farm.verdict = lambda submit: (23, "low", None)
+        self.farm.verdict = lambda submit: (23, "low difficulty share", None)
         await miner.mine()
         metrics = await self.proxy.metrics_until(lambda m: m.get("proxy_worker_sended", worker=miner.source) == 2, "both")
         self.assertEqual(metrics.get("proxy_worker_one_sended", worker=miner.source), 1024 + 65536)
@@ -376,8 +376,15 @@ class ThirtyBugs(HouseTest):
         self.assertEqual(share.verdict, "accepted")
         for _, writer in flood:
             writer.transport.abort()
-        later = self.new_miner(self.proxy, self.name, "later")
-        await later.start()
+
+        async def newcomer():
+            later = self.new_miner(self.proxy, self.name, "later")
+            try:
+                await later.connect()
+                return await later.log_in()
+            except OSError:
+                return False
+        await until(newcomer, "a newcomer is let in again", limit=2)
         for stratum, web in ((self.proxy.stratum, "127.0.0.1:0"), ("127.0.0.1:0", self.proxy.web)):
             second = Daemon(stratum=stratum, web=web, name="taken")
             self.addCleanup(second.remove)
@@ -395,7 +402,7 @@ class ThirtyBugs(HouseTest):
         link = await self.farm.link()
         link.set_extranonce("00112233445566", 7)
         job = link.notify()
-        await miner.changes.until(lambda: miner.job.job.rest == job.rest, "the job under the new extranonce")
+        await miner.changes.until(lambda: miner.job.job.coinb2 == job.coinb2, "the job under the new extranonce")
         share, = await miner.mine(version="00002000")
         await self.shares_agree(self.farm, [share])
         link.push("mining.set_version_mask", ["00006000"])
@@ -410,10 +417,15 @@ class ThirtyBugs(HouseTest):
     async def test_bug_29_shares_with_and_without_version_bits(self):
         await self._house(miners=0)
         miner = await self.miner(self.proxy, self.name, mask="ffffffff")
-        plain, = await miner.mine()
-        rolled, = await miner.mine(version="00002000")
-        await self.shares_agree(self.farm, [plain, rolled])
-        self.assertEqual([submit.version for submit in self.farm.submits], [None, "00002000"])
+        link = await self.farm.link()
+        for version in ("20000000", "3fffe000"):  # the second has bits of its own inside of the mask
+            link.notify(version=version)
+            await miner.changes.until(lambda v=version: miner.job.job.version == int(v, 16), "the job")
+            for bits in (None, "00002000", "00000000"):
+                share, = await miner.mine(version=bits)
+                await self.shares_agree(self.farm, [share])
+                self.assertEqual(link.last_job.rolled(link.mask, self.farm.submits[-1].version),
+                                 share.job.job.rolled(miner.mask, bits), f"job {version}, bits {bits}")
         deaf = await self.pool(mask=None, seed=9)
         name = await self.account(self.proxy, deaf, user="deaf")
         miner = await self.miner(self.proxy, name, mask="ffffffff")

@@ -80,6 +80,7 @@ class Play:
         self.local = 0       # shares that the proxy refused itself, as the recorded pool did too
         self.refused = None  # the recorded pool's refusal of the login
         self._relayed = []   # (job, extranonce1, size) of the pool, in the order in which they must reach the miner
+        self._at_miner = []  # the miner's copy of each, the newest
         self._by_name = {}   # the recorded job id -> its place in _relayed
         self._seen = set()
         self._opening = []   # what the pool says until the first submit: ("reply", method, line) or ("push", None, line)
@@ -144,6 +145,7 @@ class Play:
                 if method == "mining.subscribe":
                     peer.extranonce1, peer.extranonce2_size = _subscribe_result(message)
                 elif method == "mining.authorize":
+                    self._keep(self._relayed[-1:])
                     peer.ready = self.refused is None
                 peer.send(dict(message, id=request))
             elif not to_the_end and method not in self._met and not (method == "mining.configure" and self._met):
@@ -159,12 +161,19 @@ class Play:
             self._relayed.append((job, connection.extranonce1, connection.extranonce2_size))
         elif method == "mining.set_extranonce" and isinstance(params, list) and len(params) == 2:
             connection.extranonce1, connection.extranonce2_size = params
+            if not connection.ready:
+                self._keep([])
         elif method == "client.reconnect":
             return  # has a test of its own; here it would only end the conversation
         connection.send(message)
 
-    def _push_job(self, connection, name=None):
-        params = list(self.pool.next_job(lbry=self.index == 3).params)
+    def _keep(self, jobs):
+        """Nobody works on a link that is not logged in yet: only its newest job is anybody's business later."""
+        self._relayed = jobs
+        self._by_name = {job.id: place for place, (job, _, _) in enumerate(jobs)}
+
+    def _push_job(self, connection, name=None, ntime="66a00000"):
+        params = list(self.pool.next_job(lbry=self.index == 3, ntime=ntime).params)
         if name is not None:
             params[0] = name
         self._push(connection, {"id": None, "method": "mining.notify", "params": params})
@@ -213,36 +222,55 @@ class Play:
         self.test.assertEqual(json.dumps(reply["id"]), json.dumps(request["id"]), "the id is not the request's")
         self.test.assertLessEqual({"id", "result", "error"}, set(reply))
 
+    def _is_job(self, have, relayed):
+        """Is what the miner has this job of the pool? A job that is sent again may have its ntime moved forward."""
+        job, extranonce1, size = relayed
+        at = self.index + 3  # ntime's place in rest
+        mine, pools = list(have.job.rest), list(job.rest)
+        if int(mine[at], 16) - int(pools[at], 16) not in range(600):
+            return False
+        mine[at] = pools[at]
+        probe = "5a" * have.extranonce2_size
+        coinbase = have.job.coinbase(have.extranonce1, probe)
+        head, tail = job.coinb1.lower() + extranonce1.lower(), probe + job.coinb2.lower()
+        return (mine == pools and coinbase.startswith(head) and coinbase.endswith(tail)
+                and len(coinbase) == len(head) + 2 * size + len(job.coinb2))
+
+    def _match(self):
+        """Deals the miner's jobs to the pool's, in order. True when each of the pool's is there."""
+        place = 0
+        self._at_miner = []
+        for have in self.miner.job_log:
+            if place < len(self._relayed) and self._is_job(have, self._relayed[place]):
+                self._at_miner.append(have)
+                place += 1
+                continue
+            again = next((i for i in range(place - 1, -1, -1) if self._is_job(have, self._relayed[i])), None)
+            self.test.assertIsNotNone(again, f"a job that is none of the pool's, or has another coinbase: {have}")
+            self._at_miner[again] = have  # sent again: what the miner works on
+        return place == len(self._relayed)
+
     async def _check_jobs(self):
         """Every job so far is at the miner, and its coinbase is the pool's."""
-        await self.miner.changes.until(lambda: len(self.miner.job_log) >= len(self._relayed),
-                                       f"{len(self._relayed)} jobs at the miner")
-        self.test.assertEqual(len(self.miner.job_log), len(self._relayed), "a job that the pool did not send")
-        for (job, extranonce1, size), have in zip(self._relayed, self.miner.job_log):
-            self.test.assertEqual(have.job.rest, job.rest)
-            probe = "5a" * have.extranonce2_size
-            mine = have.job.coinbase(have.extranonce1, probe)
-            head, tail = job.coinb1.lower() + extranonce1.lower(), probe + job.coinb2.lower()
-            self.test.assertTrue(mine.startswith(head) and mine.endswith(tail), "the coinbase is not the pool's")
-            self.test.assertEqual(len(mine), len(head) + 2 * size + len(job.coinb2), "the coinbase has another length")
+        await self.miner.changes.until(self._match, f"{len(self._relayed)} jobs at the miner, of {len(self.miner.job_log)}")
 
     async def _submit(self, connection, message, verdict):
         params = message["params"]
         name = params[1]
         if name not in self._by_name:  # the recording begins after this job
-            self._push_job(connection, name)
+            self._push_job(connection, name, params[3].rjust(8, "0"))
         await self._check_jobs()
-        job = self.miner.job_log[self._by_name[name]]
+        job = self._at_miner[self._by_name[name]]
         size = 2 * job.extranonce2_size
         extranonce2 = params[2][-size:].rjust(size, "0") if size else ""
-        ntime, nonce = params[3].rjust(8, "0").lower(), params[4].rjust(8, "0").lower()
+        ntime, nonce = max(params[3].rjust(8, "0").lower(), job.job.ntime), params[4].rjust(8, "0").lower()
         version = params[5] if len(params) > 5 else None
         key = (job.id, extranonce2, ntime, nonce, version)
         again = key in self._seen
         self._seen.add(key)
         self._verdict = verdict
         before = len(self.pool.submits)
-        share = self.miner.submit(job, extranonce2=extranonce2, ntime=params[3], nonce=params[4], version=version,
+        share = self.miner.submit(job, extranonce2=extranonce2, ntime=ntime, nonce=params[4], version=version,
                                   request_id=message["id"])
         reply = await at_most(share.reply, f"a verdict on {message}")
         self.test.assertIsNotNone(reply, f"the connection ended at {message}")
@@ -294,13 +322,17 @@ class Play:
             self.test.assertTrue(self.refused[1] in text or not self.miner.connected, text)
             return
         await self.pool.until(lambda: connection.ready, "the link is in")
+        if not any(of == "mining.authorize" for _, of, _ in self._opening) and "mining.authorize" not in self._met:
+            self._keep(self._relayed[-1:])
+        self._go_on(connection, to_the_end=True)
         if connection.extranonce2_size < 4:  # no room for a mark: the miner is sent away once to learn the pool's extranonce
+            if not self._relayed:
+                self._push_job(connection)
             await self.miner.closed()
             await self.miner.connect()
             await self._log_in()
             self.test.assertEqual((self.miner.extranonce1, self.miner.extranonce2_size),
                                   (connection.extranonce1, connection.extranonce2_size))
-        self._go_on(connection, to_the_end=True)
         await self._check_jobs()
         for message, verdict in self._rest:
             if message.get("method") == "mining.submit":

@@ -48,6 +48,17 @@ class Job:
         return self.params[self.coinb1_index + 1]
 
     @property
+    def version(self):
+        return int(self.params[self.coinb1_index + 3], 16)
+
+    def rolled(self, mask, bits):
+        """The version that is hashed when these bits (hex, or None) are submitted under this mask (hex, or None)."""
+        if bits is None:
+            return self.version
+        rolling = int(mask or "0", 16)
+        return (self.version & ~rolling) | (int(bits, 16) & rolling)
+
+    @property
     def ntime(self):
         return self.params[self.coinb1_index + 5]
 
@@ -67,13 +78,13 @@ class Job:
         return (self.coinb1 + extranonce1 + extranonce2 + self.coinb2).lower()
 
 
-def make_job(source, job_id, clean=True, branches=3, ntime="66a00000", tail=(), lbry=False):
+def make_job(source, job_id, clean=True, branches=3, ntime="66a00000", tail=(), lbry=False, version="20000000"):
     """A job of random content. `source` is a random.Random."""
     def some(size):
         return source.randbytes(size).hex()
     head = (job_id, some(32)) + ((some(32),) if lbry else ())
     coinb1 = "01000000" + "01" + "00" * 32 + "ffffffff" + some(30)
-    return Job(head + (coinb1, some(90), [some(32) for _ in range(branches)], "20000000", "170331db", ntime, clean)
+    return Job(head + (coinb1, some(90), [some(32) for _ in range(branches)], version, "170331db", ntime, clean)
                + tuple(tail), 3 if lbry else 2)
 
 

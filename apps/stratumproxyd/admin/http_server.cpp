@@ -148,6 +148,11 @@ class http_server::impl {
       return;
     }
     auto with_body = [handler](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader& read) {
+      // The library would look for parts, with receivers that are not there.
+      if (from.is_multipart_form_data()) {
+        fill(out, http_error(415, "multipart bodies are not taken"));
+        return;
+      }
       auto request = to_request(from);
       bool too_large = false;
       const bool whole = read([&](const char* bytes, std::size_t count) {

@@ -166,7 +166,8 @@ void postgres_connections::watch_forever() {
     } else {
       const auto next = std::min_element(watched_.begin(), watched_.end(),
                                          [](const watched& a, const watched& b) { return a.deadline < b.deadline; });
-      watch_changed_.wait_until(lock, next->deadline);
+      const auto deadline = next->deadline;  // a copy: the entry may be gone before the wait ends
+      watch_changed_.wait_until(lock, deadline);
     }
   }
 }

@@ -74,8 +74,7 @@ constexpr row rows[] = {
      dialect::ethereum_stratum},
     {"kheavyhash", "kaspa", 1, "Kaspa stratum bridge; 2^224 - 1 is its difficulty 1", dialect::kaspa},
     {"handshake", "hns", 1, "nominal where a pool uses set_difficulty; not confirmed", dialect::other},
-    {"eaglesong", "ckb", 1, "nominal where a pool uses set_difficulty (uupool sends 1.999969), else targets",
-     dialect::other},
+    {"eaglesong", "ckb", 1, "nominal where a pool uses set_difficulty (uupool sends 1.999969), else targets", dialect::other},
 
     // 2^30
     {"alephium", "blake3-alephium", 4, "alephium/mining-proxy: 30 zero bits, configurable", dialect::other},

@@ -14,8 +14,7 @@ char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 void make_lower(std::string& text) { std::transform(text.begin(), text.end(), text.begin(), lower); }
 
 bool same(std::string_view stored, std::string_view asked) noexcept {
-  return std::equal(stored.begin(), stored.end(), asked.begin(), asked.end(),
-                    [](char a, char b) { return a == lower(b); });
+  return std::equal(stored.begin(), stored.end(), asked.begin(), asked.end(), [](char a, char b) { return a == lower(b); });
 }
 
 bool answers_to(const info& value, std::string_view name) noexcept {
@@ -42,8 +41,7 @@ std::error_code registry::add(info value) {
     make_lower(alias);
     if (!is_name(alias) || is_foreign(alias)) return errc::bad_params;
   }
-  const auto old =
-      std::find_if(known_.begin(), known_.end(), [&](const info& known) { return known.name == value.name; });
+  const auto old = std::find_if(known_.begin(), known_.end(), [&](const info& known) { return known.name == value.name; });
   if (old != known_.end()) {
     *old = std::move(value);
   } else {

@@ -9,16 +9,14 @@ namespace {
 
 std::uint32_t whole_milliseconds(duration value) noexcept {
   const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(value).count();
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(count, 1, std::numeric_limits<std::uint32_t>::max()));
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(count, 1, std::numeric_limits<std::uint32_t>::max()));
 }
 
 }  // namespace
 
 hashrate_window::hashrate_window(duration window, duration interval) noexcept
     : interval_ms_(whole_milliseconds(interval)),
-      ticks_(static_cast<std::uint8_t>(
-          std::clamp<std::uint32_t>(whole_milliseconds(window) / interval_ms_, 1, most_ticks))) {}
+      ticks_(static_cast<std::uint8_t>(std::clamp<std::uint32_t>(whole_milliseconds(window) / interval_ms_, 1, most_ticks))) {}
 
 void hashrate_window::start(time_point now) noexcept {
   if (started_) return;

@@ -109,8 +109,7 @@ latency_histogram& latency_histogram::operator+=(const latency_histogram& other)
 }
 
 void snapshot::merge(snapshot&& other) {
-  workers.insert(workers.end(), std::make_move_iterator(other.workers.begin()),
-                 std::make_move_iterator(other.workers.end()));
+  workers.insert(workers.end(), std::make_move_iterator(other.workers.begin()), std::make_move_iterator(other.workers.end()));
   merge_rows(pools, std::move(other.pools));
   merge_rows(totals, std::move(other.totals));
   merge_rows(events, std::move(other.events));

@@ -42,7 +42,7 @@ class pool_gate {
     link_id link;
     time_point at;
   };
-  [[nodiscard]] duration pace() const { return std::chrono::seconds(1) / config_.connects_per_second; }
+  [[nodiscard]] duration pace() const { return duration(std::chrono::seconds(1)) / config_.connects_per_second; }
 
   const upstream_options& config_;
   const random_source& random_;

@@ -163,7 +163,11 @@ void session_manager::impl::destroy(downstream_session& worker, time_point now) 
   if (session != sessions_.end() && session->second == worker.id()) sessions_.erase(session);
   dead_workers_.push_back(std::move(owned->second));
   workers_.erase(owned);
-  if (auto* const link = find(std::exchange(worker.link, std::nullopt))) retire(*link, now);
+  if (auto* const link = find(std::exchange(worker.link, std::nullopt))) {
+    // Nobody is left who could send a late share: only verdicts are waited for.
+    if (link->unanswered() == 0) return destroy(*link, now);
+    retire(*link, now);
+  }
 }
 
 // What could not be done while a message was handled: messages that had to wait, and the end of what died.

@@ -236,7 +236,7 @@ TEST_CASE("values of the wrong type or out of range are refused with their line"
 }
 
 TEST_CASE("what is no TOML is refused with line and column, in one line") {
-  for (const std::string text : {std::string("[stratum\naddr="), std::string("[session]\ngrace_seconds = 1\ngrace_seconds = 2\n"),
+  for (const std::string& text : {std::string("[stratum\naddr="), std::string("[session]\ngrace_seconds = 1\ngrace_seconds = 2\n"),
                                  std::string("[metrics]\ntag = \"\xff\"\n"), "[metrics]\ntag = " + std::string(300'000, '['),
                                  std::string("{\"listen\":["), std::string("[a]\nx = 99999999999999999999\n")}) {
     const auto error = toml_error(text);

@@ -1,6 +1,9 @@
 #include <chrono>
 #include <future>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -21,10 +24,12 @@ struct distant_database {
     pqxx::connection link(store_test::postgresql_url());
     const char* host = link.hostname();
     forwarder.emplace(host && *host ? host : "127.0.0.1", link.port());
-    const char* password = std::getenv("PGPASSWORD");
-    url = std::string("postgresql://") + link.username() + (password ? std::string(":") + password : "") +
-          "@127.0.0.1:" + std::to_string(forwarder->port()) + "/" + link.dbname() + "?options=-csearch_path%3D" +
-          database.schema();
+    const auto given = store_test::postgresql_url();
+    const auto user = given.find("://") + 3;
+    const auto at = given.rfind('@');
+    const auto login = at == std::string::npos ? std::string(link.username()) : given.substr(user, at - user);
+    url = "postgresql://" + login + "@127.0.0.1:" + std::to_string(forwarder->port()) + "/" + link.dbname() +
+          "?options=-csearch_path%3D" + database.schema();
   }
   [[nodiscard]] std::unique_ptr<store> open() const { return open_store(url, SPX_MIGRATIONS_SOURCE_DIR); }
 

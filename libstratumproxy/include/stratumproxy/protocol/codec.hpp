@@ -16,8 +16,9 @@ namespace stratumproxy::protocol {
 /// returns is valid until its next call, and while the line's bytes live (they are changed: decoding is in place).
 /// Decoding the messages of the share path allocates nothing once the decoder has seen a few lines.
 ///
-/// A line is refused as a whole with: not_json (syntax, UTF-8, lone surrogate, NUL byte, BOM, depth above 8, a duplicate key, more than
-/// 64 members in an object, text behind the value), not_an_object, bad_id (object, array, boolean, over 64 bytes), bad_method.
+/// A line is refused as a whole with: not_json (syntax, UTF-8, lone surrogate, NUL byte, BOM, depth above 8, a duplicate key,
+/// more than 64 members in an object or 8192 values in all, a number that no double can hold, text behind the value),
+/// not_an_object, bad_id (object, array, boolean, over 64 bytes), bad_method.
 class decoder {
  public:
   decoder();

@@ -1,0 +1,233 @@
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "exporter.hpp"
+
+namespace {
+
+using namespace stratumproxyd;
+namespace metrics = stratumproxy::metrics;
+
+metrics::share_counts shares(std::uint64_t sent, std::uint64_t accepted, double one) {
+  metrics::share_counts out;
+  out.sent = sent;
+  out.accepted = out.pool_accepted = accepted;
+  out.sent_one = one * static_cast<double>(sent);
+  out.accepted_one = out.pool_accepted_one = one * static_cast<double>(accepted);
+  return out;
+}
+
+metrics::worker_row worker(const std::string& address, bool up = true) {
+  metrics::worker_row row;
+  row.address = address;
+  row.account = "0123456789abcdef";
+  row.algorithm = "scrypt";
+  row.pool = "pool.example:3333";
+  row.up = up;
+  row.difficulty = 65536;
+  row.hashrate = 1.5e9;
+  row.shares = shares(7, 5, 0.5);
+  row.shares.rejected[static_cast<std::size_t>(metrics::reject_reason::stale)] = 1;
+  row.shares.unknown = 1;
+  return row;
+}
+
+std::string page(const metrics::snapshot& now, const std::vector<total_record>& committed = {}, std::string_view tag = "t") {
+  return exposition({.tag = tag, .version = "1.2.3", .now = now, .committed = committed, .process = {}, .database_up = true});
+}
+
+bool has(const std::string& text, const std::string& line) { return ("\n" + text).find("\n" + line + "\n") != std::string::npos; }
+
+const std::string labels = R"({proxy="t",worker="10.0.0.1:5",user="0123456789abcdef",hash="scrypt",pool="pool.example:3333"} )";
+
+}  // namespace
+
+TEST_CASE("a worker has the fixed metrics with the fixed labels") {
+  metrics::snapshot now;
+  now.workers.push_back(worker("10.0.0.1:5"));
+  const auto text = page(now);
+  CHECK(has(text, R"(proxy_worker_up{proxy="t",worker="10.0.0.1:5",user="0123456789abcdef"} 1)"));
+  CHECK(has(text, "proxy_worker_sended" + labels + "7"));
+  CHECK(has(text, "proxy_worker_one_sended" + labels + "3.5"));
+  CHECK(has(text, "proxy_worker_accepted" + labels + "5"));
+  CHECK(has(text, "proxy_worker_one_accepted" + labels + "2.5"));
+  CHECK(has(text, "proxy_worker_speed" + labels + "1500000000"));
+  CHECK(has(text, "proxy_worker_difficulty" + labels + "65536"));
+  CHECK(has(text, "proxy_worker_rejected_total" + labels + "1"));
+  CHECK(has(text, "proxy_worker_unknown_total" + labels + "1"));
+  CHECK(has(text, "# TYPE proxy_worker_sended counter"));
+  CHECK(has(text, "# TYPE proxy_worker_speed gauge"));
+}
+
+TEST_CASE("a kept session is down, and one without a pool has no shares to show") {
+  metrics::snapshot now;
+  now.workers.push_back(worker("10.0.0.1:5", false));
+  auto early = worker("10.0.0.2:6");
+  early.pool.clear();
+  now.workers.push_back(early);
+  const auto text = page(now);
+  CHECK(has(text, R"(proxy_worker_up{proxy="t",worker="10.0.0.1:5",user="0123456789abcdef"} 0)"));
+  CHECK(has(text, R"(proxy_worker_up{proxy="t",worker="10.0.0.2:6",user="0123456789abcdef"} 1)"));
+  CHECK(text.find(R"(proxy_worker_sended{proxy="t",worker="10.0.0.2:6")") == std::string::npos);
+}
+
+TEST_CASE("rows with equal labels are one series with their sum") {
+  metrics::snapshot now;
+  now.workers.push_back(worker("10.0.0.1:5", true));
+  now.workers.push_back(worker("10.0.0.1:5", false));
+  now.workers.back().difficulty = 1;
+  const auto text = page(now);
+  CHECK(has(text, "proxy_worker_sended" + labels + "14"));
+  CHECK(has(text, "proxy_worker_difficulty" + labels + "65536"));
+  CHECK(has(text, R"(proxy_worker_up{proxy="t",worker="10.0.0.1:5",user="0123456789abcdef"} 1)"));
+
+  std::set<std::string> seen;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (!line.starts_with('#')) CHECK(seen.insert(line.substr(0, line.rfind(' '))).second);
+}
+
+TEST_CASE("a pool shows whether it is up, its divider and its links") {
+  metrics::snapshot now;
+  metrics::pool_row row;
+  row.pool = "pool.example:3333";
+  row.algorithm = "scrypt";
+  row.divider = 65536;
+  row.links[static_cast<std::size_t>(metrics::link_state::live)] = 2;
+  row.connects = 9;
+  row.drops = 3;
+  now.pools.push_back(row);
+  row.pool = "dead.example:1";
+  row.links = {};
+  row.links[static_cast<std::size_t>(metrics::link_state::connecting)] = 1;
+  now.pools.push_back(row);
+  const auto text = page(now);
+  const std::string pool = R"({proxy="t",hash="scrypt",pool="pool.example:3333"} )";
+  CHECK(has(text, "proxy_pool_up" + pool + "1"));
+  CHECK(has(text, "proxy_pool_divider" + pool + "65536"));
+  CHECK(has(text, "proxy_link_connects_total" + pool + "9"));
+  CHECK(has(text, "proxy_link_drops_total" + pool + "3"));
+  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",state="live"} 2)"));
+  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",state="refused"} 0)"));
+  CHECK(has(text, R"(proxy_pool_up{proxy="t",hash="scrypt",pool="dead.example:1"} 0)"));
+}
+
+TEST_CASE("totals are those of the database, not those of the moment") {
+  metrics::snapshot now;
+  now.totals.push_back({"a", "p:1", "sha256d", shares(1'000, 1'000, 1)});
+  auto kept = shares(10, 6, 2);
+  kept.rejected[static_cast<std::size_t>(metrics::reject_reason::duplicate)] = 3;
+  kept.unknown = 1;
+  kept.late = 4;
+  kept.pool_accepted = 5;
+  const auto text = page(now, {{"a", "p:1", "sha256d", kept}});
+  const std::string row = R"({proxy="t",user="a",hash="sha256d",pool="p:1"} )";
+  CHECK(has(text, "proxy_shares_sent_total" + row + "10"));
+  CHECK(has(text, "proxy_shares_accepted_total" + row + "6"));
+  CHECK(has(text, "proxy_pool_shares_accepted_total" + row + "5"));
+  CHECK(has(text, "proxy_shares_unknown_total" + row + "1"));
+  CHECK(has(text, "proxy_shares_late_total" + row + "4"));
+  CHECK(has(text, "proxy_difficulty_one_sent_total" + row + "20"));
+  CHECK(has(text, "proxy_difficulty_one_accepted_total" + row + "12"));
+  CHECK(has(text, "proxy_difficulty_one_pool_accepted_total" + row + "12"));
+  CHECK(has(text, R"(proxy_shares_rejected_total{proxy="t",user="a",hash="sha256d",pool="p:1",reason="duplicate"} 3)"));
+  CHECK(text.find("reason=\"stale\"") == std::string::npos);
+}
+
+TEST_CASE("large counters keep every digit") {
+  metrics::snapshot now;
+  now.workers.push_back(worker("10.0.0.1:5"));
+  now.workers[0].shares.sent = 9'007'199'254'740'991;  // 2^53 - 1
+  now.workers[0].shares.accepted_one = 123'456'789.012345;
+  const auto text = page(now);
+  const auto value = [&](const std::string& name) {
+    const auto at = text.find("\n" + name + "{");
+    REQUIRE(at != std::string::npos);
+    const auto space = text.find("} ", at);
+    return std::stod(text.substr(space + 2));
+  };
+  CHECK(value("proxy_worker_sended") == 9'007'199'254'740'991.0);
+  CHECK(value("proxy_worker_one_accepted") == Approx(123'456'789.012345).epsilon(1e-15));
+}
+
+TEST_CASE("the round trip is a cumulative histogram") {
+  metrics::snapshot now;
+  now.round_trip.counts[0] = 2;
+  now.round_trip.counts[6] = 3;   // up to 100 ms
+  now.round_trip.counts[12] = 1;  // above a minute
+  now.round_trip.sum = 90.5;
+  const auto text = page(now);
+  CHECK(has(text, R"(proxy_share_round_trip_seconds_bucket{proxy="t",le="0.001"} 2)"));
+  CHECK(has(text, R"(proxy_share_round_trip_seconds_bucket{proxy="t",le="0.1"} 5)"));
+  CHECK(has(text, R"(proxy_share_round_trip_seconds_bucket{proxy="t",le="60"} 5)"));
+  CHECK(has(text, R"(proxy_share_round_trip_seconds_bucket{proxy="t",le="+Inf"} 6)"));
+  CHECK(has(text, R"(proxy_share_round_trip_seconds_count{proxy="t"} 6)"));
+  CHECK(has(text, R"(proxy_share_round_trip_seconds_sum{proxy="t"} 90.5)"));
+}
+
+TEST_CASE("events, gauges and the build are shown") {
+  metrics::snapshot now;
+  now.connections = 12;
+  now.kept_sessions = 3;
+  now.events = {{"connections_closed", "reason", "slow_reader", 3}, {"connections_closed", "reason", "idle", 1},
+                {"connections_closed", "reason", "idle", 1}, {"accept_errors", "", "", 7}};
+  const auto text = page(now);
+  CHECK(has(text, R"(proxy_connections_closed_total{proxy="t",reason="slow_reader"} 3)"));
+  CHECK(has(text, R"(proxy_connections_closed_total{proxy="t",reason="idle"} 2)"));
+  CHECK(has(text, R"(proxy_accept_errors_total{proxy="t"} 7)"));
+  CHECK(has(text, R"(proxy_connections{proxy="t"} 12)"));
+  CHECK(has(text, R"(proxy_sessions_kept{proxy="t"} 3)"));
+  CHECK(has(text, R"(proxy_build_info{proxy="t",version="1.2.3"} 1)"));
+}
+
+TEST_CASE("every metric is described in the documentation") {
+  metrics::snapshot now;
+  now.workers.push_back(worker("10.0.0.1:5"));
+  now.pools.push_back({.pool = "p:1", .algorithm = "scrypt"});
+  auto kept = shares(1, 1, 1);
+  kept.rejected.fill(1);
+  for (const std::string_view name : {"authorizes_failed", "connections_accepted", "connections_closed", "connections_refused",
+                                      "descriptors_exhausted", "intruders_refused", "jobs_coalesced", "lines_refused", "links_closed",
+                                      "miner_responses", "pool_messages_refused", "pool_requests_refused", "reconnects_refused",
+                                      "sessions_handed_over", "sessions_kept", "sessions_moved", "sessions_restored",
+                                      "sessions_superseded", "verdicts_unmatched"})
+    now.events.push_back({name, "", "", 1});
+  std::ifstream file(std::string(SPX_TEST_SOURCE_DIR) + "/../docs/metrics.md");
+  const std::string documentation((std::istreambuf_iterator<char>(file)), {});
+  std::istringstream lines(page(now, {{"a", "p:1", "scrypt", kept}}));
+  int found = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("# TYPE ")) continue;
+    const auto name = line.substr(7, line.find(' ', 7) - 7);
+    CAPTURE(name);
+    CHECK(documentation.find("| `" + name + "` |") != std::string::npos);
+    ++found;
+  }
+  CHECK(found > 50);
+}
+
+TEST_CASE("label values are escaped") {
+  metrics::snapshot now;
+  now.connections = 1;
+  CHECK(has(page(now, {}, "a\"b\\c"), R"(proxy_connections{proxy="a\"b\\c"} 1)"));
+}
+
+TEST_CASE("the process's own figures are read") {
+  const auto stats = read_process_stats();
+  CHECK(stats.resident_bytes > 1'000'000);
+  CHECK(stats.virtual_bytes >= stats.resident_bytes);
+  CHECK(stats.open_fds >= 3);
+  CHECK(stats.max_fds >= stats.open_fds);
+  CHECK(stats.start_time_seconds > 1'600'000'000);
+  CHECK(stats.threads >= 1);
+  const auto text = exposition({.tag = "t", .version = "v", .now = {}, .committed = {}, .process = stats});
+  for (const std::string name : {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
+                                 "process_start_time_seconds", "process_virtual_memory_bytes"})
+    CHECK(text.find("\n" + name + " ") != std::string::npos);
+}

@@ -1,0 +1,191 @@
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "collecting_log.hpp"
+#include "memory_store.hpp"
+#include "totals_flusher.hpp"
+
+namespace {
+
+using namespace stratumproxyd;
+using namespace stratumproxy::test;
+namespace metrics = stratumproxy::metrics;
+
+struct bench {
+  memory_store database;
+  collecting_log log;
+  std::vector<metrics::total_row> now;
+
+  totals_flusher make() {
+    return {database, "tag", [this] { return now; }, log};
+  }
+  void count(const std::string& account, std::uint64_t sent, double difficulty = 1) {
+    for (auto& row : now)
+      if (row.account == account) {
+        row.shares.sent += sent;
+        row.shares.sent_one += difficulty * static_cast<double>(sent);
+        return;
+      }
+    metrics::share_counts shares;
+    shares.sent = sent;
+    shares.sent_one = difficulty * static_cast<double>(sent);
+    now.push_back({account, "p:1", "sha256d", shares});
+  }
+};
+
+std::uint64_t sent(const std::vector<total_record>& rows, const std::string& account) {
+  for (const auto& row : rows)
+    if (row.account == account) return row.shares.sent;
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("what was counted is committed once, and only what is committed is shown") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  CHECK(flusher.committed().empty());
+  REQUIRE(flusher.flush());
+  CHECK(sent(flusher.committed(), "a") == 5);
+  const int writes = bench.database.writes;
+  REQUIRE(flusher.flush());
+  CHECK(bench.database.writes == writes);  // nothing new: no transaction
+  bench.count("a", 2);
+  bench.count("b", 1);
+  REQUIRE(flusher.flush());
+  CHECK(sent(bench.database.totals("tag"), "a") == 7);
+  CHECK(sent(bench.database.totals("tag"), "b") == 1);
+  CHECK(sent(flusher.committed(), "a") == 7);
+}
+
+TEST_CASE("a restart goes on where the database is") {
+  bench bench;
+  bench.count("a", 5);
+  CHECK(bench.make().flush());
+  bench.now.clear();
+  auto second = bench.make();
+  CHECK(sent(second.committed(), "a") == 5);
+  bench.count("a", 3);
+  REQUIRE(second.flush());
+  CHECK(sent(bench.database.totals("tag"), "a") == 8);
+}
+
+TEST_CASE("while the database is away nothing is lost and nothing is shown") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  REQUIRE(flusher.flush());
+  bench.database.down = true;
+  for (int i = 0; i < 10; ++i) {
+    bench.count("a", 1);
+    CHECK_FALSE(flusher.flush());
+    CHECK(sent(flusher.committed(), "a") == 5);
+  }
+  bench.database.down = false;
+  REQUIRE(flusher.flush());
+  CHECK(sent(flusher.committed(), "a") == 15);
+  CHECK(sent(bench.database.totals("tag"), "a") == 15);
+  CHECK(bench.log.lines().size() == 2);  // once when it began, once when it ended
+}
+
+TEST_CASE("a commit whose answer was lost is not made twice") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5, 0.1);
+  bench.database.lose_answer = true;
+  CHECK_FALSE(flusher.flush());
+  CHECK(flusher.committed().empty());
+  bench.count("a", 1, 0.1);
+  REQUIRE(flusher.flush());
+  CHECK(sent(bench.database.totals("tag"), "a") == 6);
+  CHECK(sent(flusher.committed(), "a") == 6);
+  CHECK(bench.database.totals("tag")[0].shares.sent_one == Approx(0.6));
+}
+
+TEST_CASE("a lost answer followed by silence is resolved by reading, not by writing") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  bench.database.lose_answer = true;
+  CHECK_FALSE(flusher.flush());
+  bench.database.down = true;
+  CHECK_FALSE(flusher.flush());
+  bench.database.down = false;
+  const int writes = bench.database.writes;
+  REQUIRE(flusher.flush());
+  CHECK(bench.database.writes == writes);
+  CHECK(sent(flusher.committed(), "a") == 5);
+}
+
+TEST_CASE("a snapshot that knows less takes nothing away") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  REQUIRE(flusher.flush());
+  bench.now.clear();  // as after the proxy has stopped
+  REQUIRE(flusher.flush());
+  CHECK(sent(flusher.committed(), "a") == 5);
+  CHECK(sent(bench.database.totals("tag"), "a") == 5);
+}
+
+TEST_CASE("under any sequence of failures the database ends with what was counted, and no shown total falls") {
+  std::mt19937 random(20'240'601);
+  for (int round = 0; round < 50; ++round) {
+    bench bench;
+    std::uint64_t shown = 0;
+    std::uint64_t counted = 0;
+    for (int life = 0; life < 4; ++life) {
+      bench.now.clear();
+      auto flusher = bench.make();
+      for (int step = 0; step < 40; ++step) {
+        const auto more = random() % 5;
+        bench.count("a", more, 0.3);
+        counted += more;
+        bench.database.down = random() % 4 == 0;
+        bench.database.lose_answer = random() % 4 == 0;
+        flusher.flush();
+        const auto seen = sent(flusher.committed(), "a");
+        REQUIRE(seen >= shown);
+        REQUIRE(seen <= counted);
+        shown = seen;
+      }
+      bench.database.down = bench.database.lose_answer = false;
+      REQUIRE(flusher.flush());
+      shown = sent(flusher.committed(), "a");
+      REQUIRE(shown == counted);
+      REQUIRE(sent(bench.database.totals("tag"), "a") == counted);
+      REQUIRE(bench.database.totals("tag")[0].shares.sent_one == Approx(0.3 * static_cast<double>(counted)));
+    }
+  }
+}
+
+TEST_CASE("the flusher's thread flushes by itself and stops when it is told") {
+  memory_store database;
+  collecting_log log;
+  std::mutex mutex;
+  std::condition_variable asked;
+  int times = 0;
+  totals_flusher flusher(database, "tag", [&] {
+    const std::lock_guard lock(mutex);
+    ++times;
+    asked.notify_all();
+    return std::vector<metrics::total_row>{};
+  }, log);
+  flusher.start(std::chrono::milliseconds(1));
+  {
+    std::unique_lock lock(mutex);
+    REQUIRE(asked.wait_for(lock, std::chrono::seconds(20), [&] { return times >= 3; }));
+  }
+  flusher.stop();
+  const int after = times;
+  CHECK(after >= 3);
+  flusher.stop();
+  CHECK(times == after);
+}
