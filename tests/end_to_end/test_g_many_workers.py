@@ -61,7 +61,9 @@ class ManyWorkers(HouseTest):
         self.assertEqual(worker_sum(metrics, "proxy_worker_accepted"), told["accepted"])
         self.assertEqual(worker_sum(metrics, "proxy_worker_rejected_total"), told["rejected"])
         self.assertEqual(worker_sum(metrics, "proxy_worker_unknown_total"), told["unknown"])
-        metrics = await daemon.metrics_until(lambda m: m.sum("proxy_shares_sent_total") == len(shares), "every share in the totals")
+        ends = [f"proxy_shares_{end}_total" for end in ("accepted", "rejected", "unknown")]
+        metrics = await daemon.metrics_until(lambda m: m.sum("proxy_shares_sent_total") == len(shares) == sum(map(m.sum, ends)),
+                                             "every share and its end in the totals")
         self.assertEqual(metrics.sum("proxy_shares_accepted_total"), told["accepted"])
         self.assertEqual(metrics.sum("proxy_shares_rejected_total"), told["rejected"])
         self.assertEqual(metrics.sum("proxy_shares_unknown_total"), told["unknown"])

@@ -163,11 +163,12 @@ class PoolConnection:
         params = message.get("params") or []
         self.agent = params[0] if params else None
         session = params[1] if len(params) > 1 else None
-        kept = self.pool.sessions.get(session)
+        kept = self.pool.sessions.get(session)  # an earlier connection
         if kept:
-            self.session, self.extranonce1 = session, kept
+            self.session, self.extranonce1 = session, kept.extranonce1
+            self.jobs = dict(kept.jobs)
             self.pool.resumed.append(self)
-        self.pool.sessions[self.session] = self.extranonce1
+        self.pool.sessions[self.session] = self
         self.reply(message["id"], [[["mining.set_difficulty", self.session], ["mining.notify", self.session]],
                                    self.extranonce1, self.extranonce2_size])
 

@@ -132,6 +132,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
 
   std::vector<channel_id> unwelcome_;  // over a limit: closed at the next tick
   std::vector<worker_id> to_resume_;
+  std::vector<worker_id> swept_workers_;  // of the sweep under way; members for their memory
+  std::vector<link_id> swept_links_;
   std::vector<std::unique_ptr<downstream_session>> dead_workers_;
   std::vector<std::unique_ptr<upstream_session>> dead_links_;
   std::size_t kept_count_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <iterator>
@@ -20,6 +21,7 @@ class return_hints {
   /// A worker was closed to learn its pool's extranonce: the next subscribe of such a miner gets this session.
   void expect(const std::string& address, const std::string& agent, const session_id& session, time_point until) {
     const std::lock_guard lock(mutex_);
+    expects_ = true;
     auto& waiting = sessions_[key(address, agent)];
     if (waiting.size() < limit) waiting.push_back({session, until});
   }
@@ -41,6 +43,7 @@ class return_hints {
   /// known when configure comes first, so the address must do, once for each worker that was sent away.
   void expect_no_rolling(const std::string& address, time_point until) {
     const std::lock_guard lock(mutex_);
+    expects_ = true;
     auto& waiting = no_rolling_[address];
     if (waiting.size() < limit) waiting.push_back(until);
   }
@@ -56,7 +59,9 @@ class return_hints {
     return expected;
   }
 
+  /// Cheap while nobody is expected: the sweep of a shard that only moves shares takes no lock.
   void forget_old(time_point now) {
+    if (!expects_.load(std::memory_order_relaxed)) return;
     const std::lock_guard lock(mutex_);
     for (auto at = sessions_.begin(); at != sessions_.end();) {
       std::erase_if(at->second, [&](const expected_return& e) { return e.until < now; });
@@ -66,6 +71,7 @@ class return_hints {
       std::erase_if(at->second, [&](time_point until) { return until < now; });
       at = at->second.empty() ? no_rolling_.erase(at) : std::next(at);
     }
+    expects_ = !sessions_.empty() || !no_rolling_.empty();
   }
 
  private:
@@ -78,6 +84,7 @@ class return_hints {
     return address + '\n' + agent;
   }
   std::mutex mutex_;
+  std::atomic<bool> expects_{false};
   std::unordered_map<std::string, std::deque<expected_return>> sessions_;
   std::unordered_map<std::string, std::deque<time_point>> no_rolling_;
 };

@@ -240,16 +240,14 @@ void session_manager::impl::sweep(time_point now) {
   swept_ = now;
   for (const auto channel : std::exchange(unwelcome_, {})) shard_.host.close(channel, close_reason::limit);
   // Both loops end workers and links, so they walk over ids.
-  std::vector<worker_id> all_workers;
-  all_workers.reserve(workers_.size());
-  for (const auto& [id, worker] : workers_) all_workers.push_back(id);
-  for (const auto id : all_workers) {
+  swept_workers_.clear();
+  for (const auto& [id, worker] : workers_) swept_workers_.push_back(id);
+  for (const auto id : swept_workers_) {
     if (auto* const worker = find(id)) sweep_worker(*worker, now);
   }
-  std::vector<link_id> all_links;
-  all_links.reserve(links_.size());
-  for (const auto& [id, link] : links_) all_links.push_back(id);
-  for (const auto id : all_links) {
+  swept_links_.clear();
+  for (const auto& [id, link] : links_) swept_links_.push_back(id);
+  for (const auto id : swept_links_) {
     if (auto* const link = find(id)) sweep_link(*link, now);
   }
   refusals_.forget_old(now);

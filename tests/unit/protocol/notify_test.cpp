@@ -162,9 +162,9 @@ TEST_CASE("ntime is written in lower case, so that a job sent on as it came equa
 
 TEST_CASE("32 branches pass, 33 do not") {
   const auto branches = [](int count) {
-    std::string list = "[";
-    for (int i = 0; i < count; ++i) list += (i ? "," : "") + quoted(branch);
-    return list + "]";
+    std::string list;
+    for (int i = 0; i < count; ++i) (list += i ? ',' : '[') += quoted(branch);
+    return list += ']';
   };
   auto params = good_params();
   params[4] = branches(32);
