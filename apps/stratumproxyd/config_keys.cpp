@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "endpoint.hpp"
+#include "store/text.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -95,8 +96,8 @@ std::string set_agents(std::vector<std::pair<std::string, unsigned>>& out, const
 std::string set_tag(std::string& out, const config_value& value) {
   const auto* text = std::get_if<std::string>(&value);
   const auto plain = [](unsigned char c) { return c >= 0x20 && c != 0x7f; };
-  if (!text || text->size() > 128 || !std::ranges::all_of(*text, plain))
-    return "a string of at most 128 bytes without control characters";
+  if (!text || !is_storable(*text, 128) || !std::ranges::all_of(*text, plain))
+    return "UTF-8 of at most 128 bytes without control characters";
   out = *text;
   return {};
 }

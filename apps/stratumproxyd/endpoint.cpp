@@ -7,17 +7,13 @@
 #include <array>
 #include <charconv>
 
+#include "store/text.hpp"
+
 namespace stratumproxyd {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_name_char(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
 
 bool is_ipv4(const std::string& host) {
   in_addr parsed{};
@@ -75,7 +71,7 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
     out.host = std::move(*address);
     return out;
   }
-  out.host = lower(host);
+  out.host = lower_case(host);
   if (!is_ipv4(out.host) && !is_dns_name(out.host)) return std::nullopt;
   return out;
 }

@@ -40,36 +40,39 @@ class ThirtyBugs(HouseTest):
     async def test_bug_01_empty_object_does_not_kill(self):
         miner = await self._house()
         await self._ask_raw(b"{}", b'{"id":null,"result":1}')
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
 
     async def test_bug_02_submit_without_parameters_does_not_kill(self):
         miner = await self._house()
         reply = await miner.ask("mining.submit", [])
         self.assertEqual(error_code(reply), 20)
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
 
     async def test_bug_03_odd_types_from_the_pool_do_not_kill(self):
         miner = await self._house()
         link = await self.farm.link()
-        for line in ({"id": None, "method": "mining.notify", "params": [5]},
-                     {"id": None, "method": "mining.set_difficulty", "params": ["x"]}, {"id": 1, "result": None, "error": [21]}):
+        for line in (
+            {"id": None, "method": "mining.notify", "params": [5]},
+            {"id": None, "method": "mining.set_difficulty", "params": ["x"]},
+            {"id": 1, "result": None, "error": [21]},
+        ):
             link.send(line)
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
         text = await self.pool()
         text.on["mining.configure"] = lambda c, m: c.reply(m["id"], {"version-rolling": "not today"}) or True
         name = await self.account(self.proxy, text)
         other = await self.miner(self.proxy, name, mask="ffffffff")
-        share, = await other.mine()
+        (share,) = await other.mine()
         self.assertEqual(share.verdict, "accepted")
 
     async def test_bug_04_configure_first_then_subscribe_works(self):
         await self._house(miners=0)
         miner = await self.miner(self.proxy, self.name, mask="ffffffff")
         self.assertEqual(miner.mask, "1fffe000")
-        share, = await miner.mine(version="00002000")
+        (share,) = await miner.mine(version="00002000")
         await self.shares_agree(self.farm, [share])
         self.assertEqual(self.farm.submits[-1].version, "00002000")
 
@@ -90,7 +93,9 @@ class ThirtyBugs(HouseTest):
 
     async def test_bug_07_sixty_pipelined_handshakes(self):
         await self._house(miners=0)
-        miners = await asyncio.gather(*(self.miner(self.proxy, self.name, f"r{i}", mask="ffffffff") for i in range(60)))
+        miners = await asyncio.gather(
+            *(self.miner(self.proxy, self.name, f"r{i}", mask="ffffffff") for i in range(60))
+        )
         for miner in miners:
             replies = [json.dumps(m["id"]) for m in miner.messages if "method" not in m]
             self.assertEqual(replies, sorted(replies, key=int), "replies in the order of the requests")
@@ -102,10 +107,10 @@ class ThirtyBugs(HouseTest):
     async def test_bug_08_the_pools_reason_comes_back_and_silence_is_told_apart(self):
         miner = await self._house(config={"upstream": {"verdict_timeout_seconds": 1}})
         self.farm.verdict = lambda submit: (23, "Low difficulty share", None)
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.reply.result()["error"], [23, "Low difficulty share", None])
         self.farm.verdict = lambda submit: IGNORE
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "unknown", share.reply.result())
 
     async def test_bug_09_an_error_object_ends_nothing(self):
@@ -115,11 +120,12 @@ class ThirtyBugs(HouseTest):
         def verdict(submit):
             link.reply(submit.id, None, {"code": 22, "message": "seen before", "data": None})
             return IGNORE
+
         self.farm.verdict = verdict
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.reply.result()["error"][:2], [22, "seen before"])
         self.farm.verdict = lambda submit: True
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
         self.assertFalse(link.closed)
         self.assertEqual(miner.connects, 1)
@@ -130,7 +136,7 @@ class ThirtyBugs(HouseTest):
         (await self.farm.link()).drop()
         job = await miner.next_job(jobs)
         self.assertTrue(job.clean)
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         await self.shares_agree(self.farm, [share])
         self.assertEqual(miner.connects, 1)
 
@@ -140,10 +146,12 @@ class ThirtyBugs(HouseTest):
         miner = self.new_miner(self.proxy, self.name)
         await miner.connect()
         self.assertTrue(await miner.log_in())
-        await self.proxy.metrics_until(lambda m: m.get("proxy_pool_up", pool=self.farm.address) == 0, "the pool is seen as down")
+        await self.proxy.metrics_until(
+            lambda m: m.get("proxy_pool_up", pool=self.farm.address) == 0, "the pool is seen as down"
+        )
         await self.farm.start()
         await miner.next_job(0)
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
 
     async def test_bug_12_a_session_is_neither_guessed_nor_usable_without_login(self):
@@ -160,10 +168,12 @@ class ThirtyBugs(HouseTest):
         await thief.connect()
         await at_most(thief.subscribe(), "a reply")
         self.assertNotEqual(thief.extranonce1 + thief.session, miner.extranonce1 + miner.session)
-        reply = await thief.ask("mining.submit", [thief.login, miner.job.id, "00" * thief.extranonce2_size, "66a00000", "00000001"])
+        reply = await thief.ask(
+            "mining.submit", [thief.login, miner.job.id, "00" * thief.extranonce2_size, "66a00000", "00000001"]
+        )
         self.assertEqual(error_code(reply), 24)
         thief.close()
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
 
     async def test_bug_13_own_and_crossed_resumes_do_not_deadlock(self):
@@ -177,7 +187,7 @@ class ThirtyBugs(HouseTest):
             reply = await miner.ask("mining.subscribe", [miner.agent, own])
             self.assertIsNone(reply["error"])
         for miner in self.miners:
-            share, = await miner.mine()
+            (share,) = await miner.mine()
             self.assertEqual(share.verdict, "accepted")
 
     async def test_bug_14_churn_kills_nothing(self):
@@ -195,6 +205,7 @@ class ThirtyBugs(HouseTest):
                 (miner.reset if rounds % 3 else miner.close)()
                 rounds += 1
             return rounds
+
         tasks = [asyncio.create_task(churn(i)) for i in range(8)]
         for _ in range(figure(150, 1500)):
             await self.proxy.metrics()
@@ -215,7 +226,7 @@ class ThirtyBugs(HouseTest):
         for reply in replies:
             self.assertIs((await at_most(reply, "a reply"))["result"], True)
         await miner.next_job(0)
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
         self.assertEqual(len(self.farm.connections), 1)
 
@@ -231,12 +242,12 @@ class ThirtyBugs(HouseTest):
         link = await other.link()
         await roller.next_job(jobs)
         self.assertTrue(link.requested("mining.configure"))
-        subscribe, = link.requested("mining.subscribe")
+        (subscribe,) = link.requested("mining.subscribe")
         self.assertNotIn(old.session, json.dumps(subscribe))
         await roller.changes.until(lambda: roller.mask == "00006000", "the narrower mask")
-        share, = await roller.mine(version="00006000")
+        (share,) = await roller.mine(version="00006000")
         await self.shares_agree(other, [share])
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
 
     async def test_bug_17_extranonce_subscription_survives_configure(self):
@@ -246,12 +257,15 @@ class ThirtyBugs(HouseTest):
         await miner.connect()
         subscribed = miner.subscribe()
         wanted = miner.request("mining.extranonce.subscribe", [])
-        await at_most(miner.request("mining.configure", [["version-rolling"], {"version-rolling.mask": "ffffffff"}]), "a reply")
+        await at_most(
+            miner.request("mining.configure", [["version-rolling"], {"version-rolling.mask": "ffffffff"}]),
+            "a reply",
+        )
         self.assertIs((await wanted)["result"], True)
         await subscribed
         self.assertIs((await at_most(miner.authorize(), "a reply"))["result"], True)
         await miner.next_job(0)
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         await self.shares_agree(self.farm, [share])
         self.assertEqual(miner.connects, 1)
         self.assertEqual(miner.extranonce2_size, 3)
@@ -261,7 +275,7 @@ class ThirtyBugs(HouseTest):
         for number in range(20):
             miner = await self.miner(self.proxy, self.name, f"m{number}", mask="ffffffff")
             self.assertEqual(miner.mask, "1fffe000")
-            share, = await miner.mine(version="1fffe000")
+            (share,) = await miner.mine(version="1fffe000")
             self.assertEqual(share.verdict, "accepted")
             miner.close()
 
@@ -269,11 +283,15 @@ class ThirtyBugs(HouseTest):
         miner = await self._house(config={"metrics": {"window_seconds": 5, "interval_seconds": 1}})
         await miner.mine(20)
         # 20 shares of difficulty 1024 in at most a few ticks of one second; divided by 5 it would stay below a fifth.
-        least = 20 * 1024 * 2 ** 32 / 5.5
-        metrics = await self.proxy.metrics_until(lambda m: (m.get("proxy_worker_speed", user=self.name) or 0) >= least, "a speed")
-        self.assertLessEqual(metrics.get("proxy_worker_speed", user=self.name), 20 * 1024 * 2 ** 32 / 0.9)
+        least = 20 * 1024 * 2**32 / 5.5
+        metrics = await self.proxy.metrics_until(
+            lambda m: (m.get("proxy_worker_speed", user=self.name) or 0) >= least, "a speed"
+        )
+        self.assertLessEqual(metrics.get("proxy_worker_speed", user=self.name), 20 * 1024 * 2**32 / 0.9)
         # and it is forgotten when the window has passed
-        await self.proxy.metrics_until(lambda m: m.get("proxy_worker_speed", user=self.name) == 0, "no speed without shares")
+        await self.proxy.metrics_until(
+            lambda m: m.get("proxy_worker_speed", user=self.name) == 0, "no speed without shares"
+        )
 
     async def test_bug_20_the_speed_goes_on_after_a_drop(self):
         miner = await self._house(config={"metrics": {"window_seconds": 3, "interval_seconds": 1}})
@@ -283,7 +301,9 @@ class ThirtyBugs(HouseTest):
         again = self.new_miner(self.proxy, self.name, session=miner.session)
         await again.start()
         await again.mine(5)
-        await self.proxy.metrics_until(lambda m: (m.get("proxy_worker_speed", worker=again.source) or 0) > 0, "the speed after a restore")
+        await self.proxy.metrics_until(
+            lambda m: (m.get("proxy_worker_speed", worker=again.source) or 0) > 0, "the speed after a restore"
+        )
 
     async def test_bug_21_pool_metrics_stay_when_one_worker_leaves_and_fall_to_zero(self):
         await self._house(miners=2, config={"session": {"grace_seconds": 0.2}})
@@ -294,16 +314,22 @@ class ThirtyBugs(HouseTest):
         self.assertEqual(metrics.get("proxy_pool_divider", pool=self.farm.address), 1)
         await self.farm.stop_listening()
         self.farm.ready[0].drop()
-        await self.proxy.metrics_until(lambda m: m.get("proxy_pool_up", pool=self.farm.address) == 0, "a pool that is down")
+        await self.proxy.metrics_until(
+            lambda m: m.get("proxy_pool_up", pool=self.farm.address) == 0, "a pool that is down"
+        )
         await self.farm.start()
-        await self.proxy.metrics_until(lambda m: m.get("proxy_pool_up", pool=self.farm.address) == 1, "a pool that is back")
+        await self.proxy.metrics_until(
+            lambda m: m.get("proxy_pool_up", pool=self.farm.address) == 1, "a pool that is back"
+        )
 
     async def test_bug_22_the_difficulty_stays_and_old_series_go(self):
         miner = await self._house(config={"session": {"grace_seconds": 0.3}})
         metrics = await self.proxy.metrics()
         self.assertEqual(metrics.get("proxy_worker_difficulty", worker=miner.source), 1024)
         miner.close()
-        await self.proxy.metrics_until(lambda m: not m.all("proxy_worker_up", user=self.name), "the worker's series are gone")
+        await self.proxy.metrics_until(
+            lambda m: not m.all("proxy_worker_up", user=self.name), "the worker's series are gone"
+        )
         metrics = await self.proxy.metrics()
         self.assertFalse([row for row in metrics.rows if row[1].get("worker") == miner.source])
 
@@ -319,32 +345,44 @@ class ThirtyBugs(HouseTest):
         await miner.next_job(1)
         held.set_result(True)
         await at_most(share.reply, "a verdict")
-        metrics = await self.proxy.metrics_until(lambda m: m.get("proxy_worker_accepted", worker=miner.source) == 1, "the share")
+        metrics = await self.proxy.metrics_until(
+            lambda m: m.get("proxy_worker_accepted", worker=miner.source) == 1, "the share"
+        )
         self.assertEqual(metrics.get("proxy_worker_one_accepted", worker=miner.source), 1024)
         self.assertEqual(metrics.get("proxy_worker_difficulty", worker=miner.source), 65536)
         self.farm.verdict = lambda submit: (23, "low difficulty share", None)
         await miner.mine()
-        metrics = await self.proxy.metrics_until(lambda m: m.get("proxy_worker_sended", worker=miner.source) == 2, "both")
+        metrics = await self.proxy.metrics_until(
+            lambda m: m.get("proxy_worker_sended", worker=miner.source) == 2, "both"
+        )
         self.assertEqual(metrics.get("proxy_worker_one_sended", worker=miner.source), 1024 + 65536)
-        await self.proxy.metrics_until(lambda m: m.sum("proxy_shares_rejected_total", user=self.name, reason="low_difficulty") == 1,
-                                       "the rejection and its reason")
+        await self.proxy.metrics_until(
+            lambda m: m.sum("proxy_shares_rejected_total", user=self.name, reason="low_difficulty") == 1,
+            "the rejection and its reason",
+        )
 
     async def test_bug_24_a_second_drop_has_a_grace_time_of_its_own(self):
         miner = await self._house(config={"session": {"grace_seconds": 2}})
         link = await self.farm.link()
         started = asyncio.get_running_loop().time()
         miner.reset()
-        await self.proxy.metrics_until(lambda m: m.get("proxy_worker_up", user=self.name) == 0, "the first drop")
+        await self.proxy.metrics_until(
+            lambda m: m.get("proxy_worker_up", user=self.name) == 0, "the first drop"
+        )
         second = self.new_miner(self.proxy, self.name, session=miner.session)
         await second.start()
         await until(lambda: asyncio.get_running_loop().time() - started > 1.5, "most of the first grace time")
         second.reset()
-        await self.proxy.metrics_until(lambda m: m.get("proxy_worker_up", user=self.name) == 0, "the second drop")
-        await until(lambda: asyncio.get_running_loop().time() - started > 2.5, "the first grace time would be over")
+        await self.proxy.metrics_until(
+            lambda m: m.get("proxy_worker_up", user=self.name) == 0, "the second drop"
+        )
+        await until(
+            lambda: asyncio.get_running_loop().time() - started > 2.5, "the first grace time would be over"
+        )
         self.assertFalse(link.closed, "the first drop's timer ended the second drop's grace")
         third = self.new_miner(self.proxy, self.name, session=second.session)
         await third.start()
-        share, = await third.mine()
+        (share,) = await third.mine()
         self.assertEqual(share.verdict, "accepted")
         self.assertEqual(len(self.farm.connections), 1)
 
@@ -356,12 +394,16 @@ class ThirtyBugs(HouseTest):
         self.assertNotEqual(other, self.name)
         quoted = await self.proxy.register(self.farm.address.replace("127.0.0.1", "127.0.0.1"), user='a"b\\c')
         self.assertRegex(quoted, r"^[0-9a-f]{16}$")
-        status, text = await self.proxy.call("POST", "/api/v1/users", {"pool": 'x"y', "user": "u", "password": "p"}, token=None)
+        status, text = await self.proxy.call(
+            "POST", "/api/v1/users", {"pool": 'x"y', "user": "u", "password": "p"}, token=None
+        )
         self.assertIn(status, (400, 404))
         self.assertTrue(json.loads(text)["error"])
         for secret in (POOL_PASSWORD, OTHER_POOL_PASSWORD, MINER_PASSWORD):
             self.assertNotIn(secret, self.proxy.log_text())
-        status, _ = await self.proxy.call("POST", "/api/v1/pools", {"pool": "a.example:1", "algorithm": "sha256d"}, token=None)
+        status, _ = await self.proxy.call(
+            "POST", "/api/v1/pools", {"pool": "a.example:1", "algorithm": "sha256d"}, token=None
+        )
         self.assertEqual(status, 401)
 
     async def test_bug_26_no_more_descriptors_is_survived_and_a_taken_port_is_told(self):
@@ -372,7 +414,7 @@ class ThirtyBugs(HouseTest):
                 flood.append(await asyncio.open_connection(*self.proxy.stratum.rsplit(":", 1)))
             except OSError:
                 break
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         self.assertEqual(share.verdict, "accepted")
         for _, writer in flood:
             writer.transport.abort()
@@ -384,6 +426,7 @@ class ThirtyBugs(HouseTest):
                 return await later.log_in()
             except OSError:
                 return False
+
         await until(newcomer, "a newcomer is let in again", limit=2)
         for stratum, web in ((self.proxy.stratum, "127.0.0.1:0"), ("127.0.0.1:0", self.proxy.web)):
             second = Daemon(stratum=stratum, web=web, name="taken")
@@ -402,15 +445,19 @@ class ThirtyBugs(HouseTest):
         link = await self.farm.link()
         link.set_extranonce("00112233445566", 7)
         job = link.notify()
-        await miner.changes.until(lambda: miner.job.job.coinb2 == job.coinb2, "the job under the new extranonce")
-        share, = await miner.mine(version="00002000")
+        await miner.changes.until(
+            lambda: miner.job.job.coinb2 == job.coinb2, "the job under the new extranonce"
+        )
+        (share,) = await miner.mine(version="00002000")
         await self.shares_agree(self.farm, [share])
         link.push("mining.set_version_mask", ["00006000"])
         await miner.changes.until(lambda: miner.mask == "00006000", "the narrower mask")
         link.push("client.show_message", ["pool says hello"])
         await miner.changes.until(lambda: any("pool says hello" in text for text in miner.shown), "the message")
         link.push("client.reconnect", [])
-        await self.farm.until(lambda: link.closed and len(self.farm.ready) == 1, "the reconnect that was asked for")
+        await self.farm.until(
+            lambda: link.closed and len(self.farm.ready) == 1, "the reconnect that was asked for"
+        )
         self.assertFalse([m for m in miner.messages if m.get("method") == "client.reconnect"])
         self.assertEqual(miner.connects, 1)
 
@@ -422,23 +469,32 @@ class ThirtyBugs(HouseTest):
             link.notify(version=version)
             await miner.changes.until(lambda v=version: miner.job.job.version == int(v, 16), "the job")
             for bits in (None, "00002000", "00000000"):
-                share, = await miner.mine(version=bits)
+                (share,) = await miner.mine(version=bits)
                 await self.shares_agree(self.farm, [share])
-                self.assertEqual(link.last_job.rolled(link.mask, self.farm.submits[-1].version),
-                                 share.job.job.rolled(miner.mask, bits), f"job {version}, bits {bits}")
+                self.assertEqual(
+                    link.last_job.rolled(link.mask, self.farm.submits[-1].version),
+                    share.job.job.rolled(miner.mask, bits),
+                    f"job {version}, bits {bits}",
+                )
         deaf = await self.pool(mask=None, seed=9)
         name = await self.account(self.proxy, deaf, user="deaf")
         miner = await self.miner(self.proxy, name, mask="ffffffff")
-        share, = await miner.mine()
+        (share,) = await miner.mine()
         await self.shares_agree(deaf, [share])
-        share, = await miner.mine(version="00000000")
+        (share,) = await miner.mine(version="00000000")
         await self.shares_agree(deaf, [share])
         self.assertIn(deaf.submits[-1].version, (None, "00000000"))
 
     async def test_bug_30_hosts_of_every_form_and_more_than_one_algorithm(self):
         await self._house(miners=0)
-        for host in ("Pool.EXAMPLE.com:3333", "localhost:3333", "10.1.2.3:3333", "[::1]:3333", "xn--bcher-kva.example:3333",
-                     "pool.xn--p1ai:3333"):
+        for host in (
+            "Pool.EXAMPLE.com:3333",
+            "localhost:3333",
+            "10.1.2.3:3333",
+            "[::1]:3333",
+            "xn--bcher-kva.example:3333",
+            "pool.xn--p1ai:3333",
+        ):
             with self.subTest(host=host):
                 await self.proxy.add_pool(host)
                 name = await self.proxy.register(host, "someone")

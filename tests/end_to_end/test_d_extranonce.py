@@ -16,8 +16,13 @@ class Extranonce(HouseTest):
         miner = self.new_miner(daemon, account, reconnect=True, **options)
         await miner.connect()
         await miner.log_in()
-        await miner.changes.until(lambda: miner.connected and miner.job and miner.job.extranonce1 == miner.extranonce1
-                                  and miner.last_authorize, "a job under the miner's extranonce")
+        await miner.changes.until(
+            lambda: miner.connected
+            and miner.job
+            and miner.job.extranonce1 == miner.extranonce1
+            and miner.last_authorize,
+            "a job under the miner's extranonce",
+        )
         shares = await miner.mine(3)
         await self.shares_agree(pool, shares)
         for submit in pool.submits:
@@ -35,8 +40,10 @@ class Extranonce(HouseTest):
                 room = n2 >= MARK + MINER
                 miner = await self._mine(daemon, pool, 0 if room else 1, agent=f"matrix/{x1}.{n2}")
                 self.assertEqual(miner.extranonce2_size, MINER if room else n2)
-                self.say(f"x1 {x1}, E {n2}: miner has {len(miner.extranonce1) // 2}/{miner.extranonce2_size}, "
-                         f"{miner.reconnects} reconnects, first share accepted")
+                self.say(
+                    f"x1 {x1}, E {n2}: miner has {len(miner.extranonce1) // 2}/{miner.extranonce2_size}, "
+                    f"{miner.reconnects} reconnects, first share accepted"
+                )
                 miner.close()
 
     async def test_nicehash_gets_the_four_bytes_it_insists_on(self):
@@ -71,7 +78,9 @@ class Extranonce(HouseTest):
             miner = self.new_miner(daemon, account, f"r{number}", reconnect=True, agent=f"farm/{number}")
             await miner.connect()
             await miner.log_in()
-            await miner.changes.until(lambda m=miner: m.connected and m.job and m.job.extranonce1 == m.extranonce1, "a job")
+            await miner.changes.until(
+                lambda m=miner: m.connected and m.job and m.job.extranonce1 == m.extranonce1, "a job"
+            )
             miners.append(miner)
         shares = [share for miner in miners for share in await miner.mine(2)]
         await self.shares_agree(pool, shares)

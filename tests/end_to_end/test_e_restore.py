@@ -1,7 +1,7 @@
 """Acceptance E: every point of session restore through the real daemon, on the store that SPX_STORE names.
 
-Two shards. The kernel deals a connection to a shard by its source port, so each point is played several times with fresh
-ports: the chance that no return lands on the other shard is 2 to the power of minus ROUNDS.
+Two shards. The kernel deals a connection to a shard by its source port, so each point is played with fresh ports until at
+least ROUNDS are over and one return has landed on the shard that its session is not on: the daemon counts the hand-overs.
 """
 import asyncio
 import pathlib
@@ -31,7 +31,21 @@ class Restore(HouseTest):
         return miner
 
     async def down(self, miner):
-        await self.proxy.metrics_until(lambda m: m.get("proxy_worker_up", worker=miner.source) == 0, "the drop is seen")
+        await self.proxy.metrics_until(
+            lambda m: m.get("proxy_worker_up", worker=miner.source) == 0, "the drop is seen"
+        )
+
+    async def rounds(self):
+        """Numbers the rounds; ends when a return was handed over to the other shard, too."""
+
+        async def handed_over():
+            return (await self.proxy.metrics()).sum("proxy_sessions_handed_over_total")
+
+        before, number = await handed_over(), 0
+        while number < ROUNDS or await handed_over() == before:
+            self.assertLess(number, 60, "no return has ever landed on the other shard")
+            yield number
+            number += 1
 
     async def fresh(self):
         miner = await self.miner(self.proxy, self.name)
@@ -39,7 +53,7 @@ class Restore(HouseTest):
 
     async def test_an_unexpected_end_is_remembered(self):
         """Reset and orderly end alike: mark, difficulty and job come back on the same link."""
-        for number in range(ROUNDS):
+        async for number in self.rounds():
             with self.subTest(round=number):
                 old, link = await self.fresh()
                 await old.mine()
@@ -49,7 +63,7 @@ class Restore(HouseTest):
                 again = await self.returns(old)
                 self.assertEqual(again.extranonce1, old.extranonce1)
                 await again.next_job(0)
-                share, = await again.mine()
+                (share,) = await again.mine()
                 await self.shares_agree(self.farm, [share])
                 self.assertIs(self.farm.submits[-1].connection, link)
                 self.assertEqual(len(self.farm.connections), links)
@@ -57,19 +71,19 @@ class Restore(HouseTest):
                 await self.down(again)
 
     async def test_a_half_open_connection_is_superseded(self):
-        for number in range(ROUNDS):
+        async for number in self.rounds():
             with self.subTest(round=number):
                 old, link = await self.fresh()
                 again = await self.returns(old)
                 await again.next_job(0)
                 await old.closed()
-                share, = await again.mine()
+                (share,) = await again.mine()
                 await self.shares_agree(self.farm, [share])
                 again.close()
                 await self.down(again)
 
     async def test_difficulty_and_job_come_at_once_from_memory(self):
-        for number in range(ROUNDS):
+        async for number in self.rounds():
             with self.subTest(round=number):
                 old, link = await self.fresh()
                 link.set_difficulty(4096 + number)
@@ -89,7 +103,7 @@ class Restore(HouseTest):
                 await self.down(again)
 
     async def test_the_last_work_of_the_pool_is_cached_while_the_miner_is_away(self):
-        for number in range(ROUNDS):
+        async for number in self.rounds():
             with self.subTest(round=number):
                 old, link = await self.fresh()
                 old.reset()
@@ -97,7 +111,9 @@ class Restore(HouseTest):
                 link.set_difficulty(77)
                 job = link.notify()
                 link.send({"id": 99, "method": "mining.ping", "params": []})
-                await self.farm.until(lambda: any(r.get("id") == 99 for r in link.responses), "the proxy has read the job")
+                await self.farm.until(
+                    lambda: any(r.get("id") == 99 for r in link.responses), "the proxy has read the job"
+                )
                 self.farm.silent = True
                 again = await self.returns(old)
                 await again.next_job(0)
@@ -105,7 +121,7 @@ class Restore(HouseTest):
                 self.assertEqual(again.job.job.coinb2, job.coinb2)
                 self.assertEqual(again.job.difficulty, 77)
                 link.responses.clear()
-                share, = await again.mine()
+                (share,) = await again.mine()
                 await self.shares_agree(self.farm, [share])
                 again.close()
                 await self.down(again)
@@ -117,35 +133,41 @@ class Restore(HouseTest):
         dropped = asyncio.get_running_loop().time()
         await self.farm.until(lambda: link.closed, "the link is closed at the end of the grace time")
         self.assertGreater(asyncio.get_running_loop().time() - dropped, 3)
-        await self.proxy.metrics_until(lambda m: not m.all("proxy_worker_up", worker=old.source), "the worker is forgotten")
+        await self.proxy.metrics_until(
+            lambda m: not m.all("proxy_worker_up", worker=old.source), "the worker is forgotten"
+        )
         late = await self.returns(old)
         self.assertNotEqual(late.session, old.session)
         await late.next_job(0)
-        share, = await late.mine()
+        (share,) = await late.mine()
         await self.shares_agree(self.farm, [share])
 
     async def test_another_name_gets_that_accounts_pool(self):
         other = await self.pool(seed=5)
         name = await self.account(self.proxy, other, user="elsewhere", password=OTHER_POOL_PASSWORD)
-        for number in range(ROUNDS):
+        async for number in self.rounds():
             with self.subTest(round=number):
                 old, _ = await self.fresh()
                 old.reset()
                 await self.down(old)
                 again = await self.returns(old, account=name)
                 await again.next_job(0)
-                share, = await again.mine()
+                (share,) = await again.mine()
                 await self.shares_agree(other, [share])
                 self.assertEqual(other.submits[-1].user.split(".")[0], "elsewhere")
                 self.assertNotIn(self.name, [user for user in other.connections[-1].users])
                 again.close()
-                await self.proxy.metrics_until(lambda m: m.get("proxy_worker_up", worker=again.source) == 0, "the drop")
+                await self.proxy.metrics_until(
+                    lambda m: m.get("proxy_worker_up", worker=again.source) == 0, "the drop"
+                )
 
     async def test_crossed_restores(self):
         """Two miners come back with each other's id: both mine, nobody's shares meet."""
-        for number in range(ROUNDS):
+        async for number in self.rounds():
             with self.subTest(round=number):
-                first, second = await self.miner(self.proxy, self.name, "a"), await self.miner(self.proxy, self.name, "b")
+                first, second = await self.miner(self.proxy, self.name, "a"), await self.miner(
+                    self.proxy, self.name, "b"
+                )
                 if number % 2:
                     first.reset()
                     second.reset()
@@ -165,19 +187,19 @@ class Restore(HouseTest):
         """An id is used up by the login: the next return uses what the last reply named."""
         old, link = await self.fresh()
         first = old
-        for _ in range(ROUNDS):
+        async for _ in self.rounds():
             old.reset()
             await self.down(old)
             old = await self.returns(old)
             await old.next_job(0)
-            share, = await old.mine()
+            (share,) = await old.mine()
             await self.shares_agree(self.farm, [share])
         self.assertIs(self.farm.submits[-1].connection, link)
         if first.session != old.session:
             thief = await self.returns(first)
             await thief.next_job(0)
             self.assertTrue(old.connected)
-            share, = await old.mine()
+            (share,) = await old.mine()
             await self.shares_agree(self.farm, [share])
 
     async def test_raced_restores_have_one_winner(self):
@@ -201,7 +223,9 @@ class Restore(HouseTest):
                 await asyncio.gather(*(share.reply for share in shares))
                 told = [share for share in shares if share.verdict == "accepted"]
                 self.assertTrue(told)
-                self.assertEqual(len({share.coinbase for share in told}), len(told), "two racers search the same space")
+                self.assertEqual(
+                    len({share.coinbase for share in told}), len(told), "two racers search the same space"
+                )
                 on_the_link = [s for s in self.farm.submits[before:] if s.connection is link]
                 self.assertEqual(len(on_the_link), 1, "exactly one racer has the session's link")
                 for racer in racers:
@@ -210,7 +234,7 @@ class Restore(HouseTest):
 
     async def test_shares_are_not_sent_twice_across_a_restore(self):
         old, link = await self.fresh()
-        share, = await old.mine()
+        (share,) = await old.mine()
         old.reset()
         await self.down(old)
         again = await self.returns(old)
@@ -219,7 +243,9 @@ class Restore(HouseTest):
         replay = again.submit(share.job, extranonce2=share.extranonce2, ntime=share.ntime, nonce=share.nonce)
         await at_most(replay.reply, "a verdict")
         self.assertIn(error_code(replay.reply.result()), (None, 21, 22))  # None: the recorded verdict
-        self.assertEqual(sum(s.coinbase == share.coinbase and s.nonce == share.nonce for s in self.farm.submits), 1)
+        self.assertEqual(
+            sum(s.coinbase == share.coinbase and s.nonce == share.nonce for s in self.farm.submits), 1
+        )
 
     async def test_counters_and_series_of_a_restored_worker(self):
         old, _ = await self.fresh()
@@ -229,11 +255,16 @@ class Restore(HouseTest):
         again = await self.returns(old)
         await again.next_job(0)
         await again.mine(2)
-        metrics = await self.proxy.metrics_until(lambda m: m.get("proxy_worker_sended", worker=again.source) == 2, "the new source port's own count")
+        metrics = await self.proxy.metrics_until(
+            lambda m: m.get("proxy_worker_sended", worker=again.source) == 2, "the new source port's own count"
+        )
         self.assertEqual(metrics.get("proxy_worker_up", worker=again.source), 1)
         await self.proxy.metrics_until(
-            lambda m: m.sum("proxy_shares_accepted_total", user=self.name) + m.sum("proxy_shares_accepted_total", account=self.name) == 5,
-            "the account's total")
+            lambda m: m.sum("proxy_shares_accepted_total", user=self.name)
+            + m.sum("proxy_shares_accepted_total", account=self.name)
+            == 5,
+            "the account's total",
+        )
 
     async def test_the_pools_drop_while_the_miner_is_away(self):
         old, link = await self.fresh()
@@ -243,7 +274,7 @@ class Restore(HouseTest):
         await self.farm.until(lambda: link.closed, "the link is gone")
         again = await self.returns(old)
         await again.next_job(0)
-        share, = await again.mine()
+        (share,) = await again.mine()
         await self.shares_agree(self.farm, [share])
 
 

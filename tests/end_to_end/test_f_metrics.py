@@ -10,7 +10,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from house import HouseTest, main
 from waiting import figure, paced
 
-LEGACY = ("proxy_worker_sended", "proxy_worker_one_sended", "proxy_worker_accepted", "proxy_worker_one_accepted")
+LEGACY = (
+    "proxy_worker_sended",
+    "proxy_worker_one_sended",
+    "proxy_worker_accepted",
+    "proxy_worker_one_accepted",
+)
 KEPT = ("proxy_shares_", "proxy_pool_shares_", "proxy_difficulty_one_")  # these survive a restart
 
 
@@ -39,8 +44,11 @@ class MetricsValues(HouseTest):
         await first.mine(2)
         await second.mine(4)
 
-        m = await daemon.metrics_until(lambda m: m.get("proxy_worker_sended", **labels) == 9
-                                       and m.get("proxy_worker_sended", **other) == 4, "all shares")
+        m = await daemon.metrics_until(
+            lambda m: m.get("proxy_worker_sended", **labels) == 9
+            and m.get("proxy_worker_sended", **other) == 4,
+            "all shares",
+        )
         self.assertEqual(m.get("proxy_worker_accepted", **labels), 7)
         self.assertEqual(m.get("proxy_worker_one_accepted", **labels), 6 * 1024 + 4096)
         self.assertEqual(m.get("proxy_worker_one_sended", **labels), 6 * 1024 + 3 * 4096)
@@ -51,8 +59,12 @@ class MetricsValues(HouseTest):
         self.assertEqual(m.get("proxy_pool_divider", proxy="t", hash="sha256d", pool=bitcoin.address), 1)
         for pool in (bitcoin, litecoin):
             self.assertEqual(m.get("proxy_pool_up", pool=pool.address), 1)
-        rejected = await daemon.metrics_until(lambda m: m.sum("proxy_shares_rejected_total", pool=bitcoin.address) == 2, "the rejections")
-        self.assertEqual(rejected.sum("proxy_shares_rejected_total", pool=bitcoin.address, reason="low_difficulty"), 2)
+        rejected = await daemon.metrics_until(
+            lambda m: m.sum("proxy_shares_rejected_total", pool=bitcoin.address) == 2, "the rejections"
+        )
+        self.assertEqual(
+            rejected.sum("proxy_shares_rejected_total", pool=bitcoin.address, reason="low_difficulty"), 2
+        )
 
         # A reconnect: another source port starts at nothing, the account's totals go on.
         bitcoin.verdict = lambda submit: True
@@ -62,13 +74,26 @@ class MetricsValues(HouseTest):
         await again.start()
         await again.mine(1)
         labels["worker"] = again.source
-        m = await daemon.metrics_until(lambda m: m.get("proxy_worker_accepted", **labels) == 1, "the share after the reconnect")
+        m = await daemon.metrics_until(
+            lambda m: m.get("proxy_worker_accepted", **labels) == 1, "the share after the reconnect"
+        )
         self.assertEqual(m.get("proxy_worker_sended", **labels), 1)
-        m = await daemon.metrics_until(lambda m: m.sum("proxy_shares_accepted_total", pool=bitcoin.address) == 8, "the totals")
+        m = await daemon.metrics_until(
+            lambda m: m.sum("proxy_shares_accepted_total", pool=bitcoin.address) == 8, "the totals"
+        )
         self.assertEqual(m.sum("proxy_shares_sent_total", pool=bitcoin.address), 10)
-        self.assertEqual(m.sum("proxy_difficulty_one_accepted_total", pool=bitcoin.address), 6 * 1024 + 2 * 4096)
-        for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
-                     "process_start_time_seconds", "process_virtual_memory_bytes", "proxy_build_info"):
+        self.assertEqual(
+            m.sum("proxy_difficulty_one_accepted_total", pool=bitcoin.address), 6 * 1024 + 2 * 4096
+        )
+        for name in (
+            "process_cpu_seconds_total",
+            "process_resident_memory_bytes",
+            "process_open_fds",
+            "process_max_fds",
+            "process_start_time_seconds",
+            "process_virtual_memory_bytes",
+            "proxy_build_info",
+        ):
             self.assertTrue(m.all(name), name)
 
     async def test_the_speed_is_the_sum_of_the_window(self):
@@ -82,7 +107,7 @@ class MetricsValues(HouseTest):
             miner.submit()
         await miner.shares[-1].reply
         metrics = await daemon.metrics()
-        expected = 2 ** 32 * rate  # difficulty 65536 / divider 65536
+        expected = 2**32 * rate  # difficulty 65536 / divider 65536
         speed = metrics.get("proxy_worker_speed", user=account)
         self.assertAlmostEqual(speed / expected, 1, delta=0.2)
         self.say(f"speed {speed:.4g} of {expected:.4g} hashes per second")
@@ -110,8 +135,12 @@ class MetricsValues(HouseTest):
         miner = await self.miner(daemon, account)
         await miner.mine(2)
         metrics = await daemon.metrics()
-        self.assertEqual(metrics.get("proxy_worker_up", worker=miner.source, proxy='quote " backslash \\ done'), 1)
-        result = subprocess.run(["promtool", "check", "metrics"], input=metrics.text, capture_output=True, text=True, check=False)
+        self.assertEqual(
+            metrics.get("proxy_worker_up", worker=miner.source, proxy='quote " backslash \\ done'), 1
+        )
+        result = subprocess.run(
+            ["promtool", "check", "metrics"], input=metrics.text, capture_output=True, text=True, check=False
+        )
         said = [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
         self.assertEqual([line for line in said if not line.startswith(LEGACY)], [])
 
@@ -130,6 +159,7 @@ class MetricsValues(HouseTest):
             async def load(miner):
                 while miner.connected:
                     await miner.submit().reply
+
             tasks = [asyncio.create_task(load(miner)) for miner in miners]
 
             def watch(metrics):
@@ -138,11 +168,14 @@ class MetricsValues(HouseTest):
                         self.assertGreaterEqual(value, highest.get(key, 0), (number, key))
                         highest[key] = value
                 return sum(v for k, v in highest.items() if k[0] == "proxy_shares_accepted_total") > before + 20
+
             await daemon.metrics_until(watch, "totals that grow")
             await daemon.kill()
             await asyncio.gather(*tasks)
             accepted += sum(share.verdict == "accepted" for miner in miners for share in miner.shares)
-            self.assertTrue(all(share.verdict in ("accepted", None) for miner in miners for share in miner.shares))
+            self.assertTrue(
+                all(share.verdict in ("accepted", None) for miner in miners for share in miner.shares)
+            )
             await daemon.restart()
         last = await daemon.metrics()
         for key, value in last.totals().items():
@@ -151,7 +184,9 @@ class MetricsValues(HouseTest):
         self.assertLessEqual(last.sum("proxy_shares_accepted_total"), len(pool.submits))
         keys = [tuple(s.key) for s in pool.submits]
         self.assertEqual(len(keys), len(set(keys)), "a share was sent twice")
-        self.say(f"{rounds} kills: {accepted} shares told accepted, {last.sum('proxy_shares_accepted_total'):.0f} in the totals, {len(pool.submits)} at the pool")
+        self.say(
+            f"{rounds} kills: {accepted} shares told accepted, {last.sum('proxy_shares_accepted_total'):.0f} in the totals, {len(pool.submits)} at the pool"
+        )
 
 
 if __name__ == "__main__":

@@ -14,10 +14,14 @@ from waiting import SLOWNESS, figure, paced
 class ManyWorkers(HouseTest):
     async def test_sent_is_accepted_and_rejected_and_unknown(self):
         workers, rate, seconds = figure(300, 2000), figure(300, 500), figure(10, 60)
-        daemon = await self.daemon(threads=2, config={
-            "upstream": {"connects_per_second": 2000, "verdict_timeout_seconds": 2},
-            "session": {"grace_seconds": 2, "max_kept_per_address": 10000, "max_kept_per_account": 10000},
-            "metrics": {"flush_seconds": 0.5}})
+        daemon = await self.daemon(
+            threads=2,
+            config={
+                "upstream": {"connects_per_second": 2000, "verdict_timeout_seconds": 2},
+                "session": {"grace_seconds": 2, "max_kept_per_address": 10000, "max_kept_per_account": 10000},
+                "metrics": {"flush_seconds": 0.5},
+            },
+        )
         count = 0
 
         def verdict(submit):
@@ -26,14 +30,15 @@ class ManyWorkers(HouseTest):
             if count % 50 == 0:
                 return 23, "low difficulty", None
             return "ignore" if count % 97 == 0 else True
+
         pool = await self.pool(verdict=verdict)
         account = await self.account(daemon, pool)
         empty = daemon.rss_kib()
         started = time.monotonic()
         miners = [self.new_miner(daemon, account, f"rig{i}") for i in range(workers)]
         for at in range(0, workers, 100):
-            await asyncio.gather(*(miner.connect() for miner in miners[at:at + 100]))
-            logins = await asyncio.gather(*(miner.log_in(60 * SLOWNESS) for miner in miners[at:at + 100]))
+            await asyncio.gather(*(miner.connect() for miner in miners[at : at + 100]))
+            logins = await asyncio.gather(*(miner.log_in(60 * SLOWNESS) for miner in miners[at : at + 100]))
             self.assertTrue(all(logins))
         await asyncio.gather(*(miner.next_job(0, 60 * SLOWNESS) for miner in miners))
         logged_in = time.monotonic() - started
@@ -57,24 +62,35 @@ class ManyWorkers(HouseTest):
 
         def worker_sum(metrics, name):
             return metrics.sum(name, user=account)
-        metrics = await daemon.metrics_until(lambda m: worker_sum(m, "proxy_worker_sended") == len(shares), "every share in the metrics")
+
+        metrics = await daemon.metrics_until(
+            lambda m: worker_sum(m, "proxy_worker_sended") == len(shares), "every share in the metrics"
+        )
         self.assertEqual(worker_sum(metrics, "proxy_worker_accepted"), told["accepted"])
         self.assertEqual(worker_sum(metrics, "proxy_worker_rejected_total"), told["rejected"])
         self.assertEqual(worker_sum(metrics, "proxy_worker_unknown_total"), told["unknown"])
         ends = [f"proxy_shares_{end}_total" for end in ("accepted", "rejected", "unknown")]
-        metrics = await daemon.metrics_until(lambda m: m.sum("proxy_shares_sent_total") == len(shares) == sum(map(m.sum, ends)),
-                                             "every share and its end in the totals")
+        metrics = await daemon.metrics_until(
+            lambda m: m.sum("proxy_shares_sent_total") == len(shares) == sum(map(m.sum, ends)),
+            "every share and its end in the totals",
+        )
         self.assertEqual(metrics.sum("proxy_shares_accepted_total"), told["accepted"])
         self.assertEqual(metrics.sum("proxy_shares_rejected_total"), told["rejected"])
         self.assertEqual(metrics.sum("proxy_shares_unknown_total"), told["unknown"])
         for miner in miners:
             miner.close()
-        await daemon.metrics_until(lambda m: not m.all("proxy_worker_up") and m.sum("proxy_connections") == 0, "all are gone", 30 * SLOWNESS)
+        await daemon.metrics_until(
+            lambda m: not m.all("proxy_worker_up") and m.sum("proxy_connections") == 0,
+            "all are gone",
+            30 * SLOWNESS,
+        )
         await pool.until(lambda: not pool.live, "no link is left")
         self.assertTrue(all(miner.connects == 1 for miner in miners))
-        self.say(f"{workers} workers logged in with a job in {logged_in:.1f} s; {len(shares)} shares at {rate}/s = {told['accepted']} accepted + "
-                 f"{told['rejected']} rejected + {told['unknown']} unknown; {(full - empty) / workers:.1f} KiB a worker; "
-                 f"CPU {100 * busy / seconds:.0f} % ({1e6 * busy / len(shares):.0f} us a share)")
+        self.say(
+            f"{workers} workers logged in with a job in {logged_in:.1f} s; {len(shares)} shares at {rate}/s = {told['accepted']} accepted + "
+            f"{told['rejected']} rejected + {told['unknown']} unknown; {(full - empty) / workers:.1f} KiB a worker; "
+            f"CPU {100 * busy / seconds:.0f} % ({1e6 * busy / len(shares):.0f} us a share)"
+        )
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ class Limits(HouseTest):
             client.connect_ex((host, int(port)))
             clients.append(client)
         start, cpu, shares = loop.time(), daemon.cpu_seconds(), 0
-        while loop.time() - start < figure(3, 10):  # the span over which CPU is measured, filled with a neighbour's shares
-            share, = await miner.mine()
+        while loop.time() - start < figure(
+            3, 10
+        ):  # the span over which CPU is measured, filled with a neighbour's shares
+            (share,) = await miner.mine()
             self.assertEqual(share.verdict, "accepted")
             shares += 1
             await asyncio.sleep(0.1)
@@ -44,7 +46,9 @@ class Limits(HouseTest):
         back = loop.time() - left
         self.assertLess(back, 1.0)
         await newcomer.mine()
-        self.say(f"CPU {100 * spent:.1f} %, {shares} shares of a neighbour accepted, back in {1000 * back:.0f} ms")
+        self.say(
+            f"CPU {100 * spent:.1f} %, {shares} shares of a neighbour accepted, back in {1000 * back:.0f} ms"
+        )
 
     async def test_sigterm_under_load(self):
         rounds = figure(5, 20)
@@ -59,6 +63,7 @@ class Limits(HouseTest):
             async def load(miner):
                 while miner.connected:
                     await miner.submit().reply
+
             tasks = [asyncio.create_task(load(miner)) for miner in miners]
             await pool.until(lambda: len(pool.submits) - before > 200, "a running load")
             daemon.signal(signal.SIGTERM)
@@ -71,11 +76,18 @@ class Limits(HouseTest):
             keys = collections.Counter(submit.key[:3] for submit in pool.submits[before:])
             for share in shares:
                 arrived = keys[(share.coinbase, share.ntime, share.nonce)]
-                self.assertEqual(arrived, 1 if share.verdict == "accepted" else 0,
-                                 "a share reached the pool and its miner was not told" if arrived else "told, but not at the pool")
+                self.assertEqual(
+                    arrived,
+                    1 if share.verdict == "accepted" else 0,
+                    "a share reached the pool and its miner was not told"
+                    if arrived
+                    else "told, but not at the pool",
+                )
             told += verdicts
-        self.say(f"{rounds} times SIGTERM under load: {told['accepted']} accepted, {told['unknown']} unknown, "
-                 f"{told[None]} never read; exit code 0")
+        self.say(
+            f"{rounds} times SIGTERM under load: {told['accepted']} accepted, {told['unknown']} unknown, "
+            f"{told[None]} never read; exit code 0"
+        )
 
     async def test_sigterm_closes_idle_miners(self):
         daemon = await self.daemon()

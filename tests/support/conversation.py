@@ -52,10 +52,18 @@ def is_hex(text, size=None):
 def usable_job(params, coinb1_index=2):
     """Is this what a pool of the dialect may send as work?"""
     at = coinb1_index
-    return (isinstance(params, list) and len(params) >= at + 6 and isinstance(params[0], str) and params[0] != ""
-            and all(is_hex(p, 64) for p in params[1:at]) and is_hex(params[at]) and is_hex(params[at + 1])
-            and isinstance(params[at + 2], list) and all(is_hex(b, 64) for b in params[at + 2])
-            and all(is_hex(p, 8) for p in params[at + 3:at + 6]))
+    return (
+        isinstance(params, list)
+        and len(params) >= at + 6
+        and isinstance(params[0], str)
+        and params[0] != ""
+        and all(is_hex(p, 64) for p in params[1:at])
+        and is_hex(params[at])
+        and is_hex(params[at + 1])
+        and isinstance(params[at + 2], list)
+        and all(is_hex(b, 64) for b in params[at + 2])
+        and all(is_hex(p, 8) for p in params[at + 3 : at + 6])
+    )
 
 
 def accepts(reply):
@@ -65,7 +73,12 @@ def accepts(reply):
 def _subscribe_result(message):
     """(extranonce1, size) of a subscribe reply of any shape, or None."""
     result = message.get("result")
-    if isinstance(result, list) and len(result) >= 3 and isinstance(result[-2], str) and isinstance(result[-1], int):
+    if (
+        isinstance(result, list)
+        and len(result) >= 3
+        and isinstance(result[-2], str)
+        and isinstance(result[-1], int)
+    ):
         return result[-2], result[-1]
     return None
 
@@ -77,16 +90,20 @@ class Play:
         self.conversation, self.test, self.pool, self.miner = conversation, test, pool, miner
         self.index = coinb1_index
         self.submits = 0
-        self.local = 0       # shares that the proxy refused itself, as the recorded pool did too
+        self.local = 0  # shares that the proxy refused itself, as the recorded pool did too
         self.refused = None  # the recorded pool's refusal of the login
-        self._relayed = []   # (job, extranonce1, size) of the pool, in the order in which they must reach the miner
+        self._relayed = (
+            []
+        )  # (job, extranonce1, size) of the pool, in the order in which they must reach the miner
         self._at_miner = []  # the miner's copy of each, the newest
-        self._by_name = {}   # the recorded job id -> its place in _relayed
+        self._by_name = {}  # the recorded job id -> its place in _relayed
         self._seen = set()
-        self._opening = []   # what the pool says until the first submit: ("reply", method, line) or ("push", None, line)
-        self._rest = []      # (message, verdict) of submits and (message, None) of pushes, from the first submit on
-        self._asked = {}     # method -> (connection, id): asked by the proxy, not yet answered
-        self._met = set()    # methods that the proxy has asked for
+        self._opening = (
+            []
+        )  # what the pool says until the first submit: ("reply", method, line) or ("push", None, line)
+        self._rest = []  # (message, verdict) of submits and (message, None) of pushes, from the first submit on
+        self._asked = {}  # method -> (connection, id): asked by the proxy, not yet answered
+        self._met = set()  # methods that the proxy has asked for
         self._verdict = None
         self._split()
 
@@ -113,7 +130,9 @@ class Play:
             else:
                 method = asked.pop(key, None)
                 if method is None:  # a recording without the miner's side
-                    method = {list: "mining.subscribe", dict: "mining.configure"}.get(type(message.get("result")))
+                    method = {list: "mining.subscribe", dict: "mining.configure"}.get(
+                        type(message.get("result"))
+                    )
                 if method not in HANDSHAKE or (method == "mining.subscribe" and not _subscribe_result(message)):
                     continue
                 if method == "mining.authorize" and message.get("error") is not None:
@@ -129,7 +148,10 @@ class Play:
             return False
         if not self._met:  # jobs sent ahead of the subscribe reply are already under its extranonce
             shape = next((_subscribe_result(m) for _, of, m in self._opening if of == "mining.subscribe"), None)
-            connection.extranonce1, connection.extranonce2_size = shape or (connection.extranonce1, connection.extranonce2_size)
+            connection.extranonce1, connection.extranonce2_size = shape or (
+                connection.extranonce1,
+                connection.extranonce2_size,
+            )
         self._met.add(method)
         self._asked[method] = (connection, message["id"])
         self._go_on(connection)
@@ -148,7 +170,9 @@ class Play:
                     self._keep(self._relayed[-1:])
                     peer.ready = self.refused is None
                 peer.send(dict(message, id=request))
-            elif not to_the_end and method not in self._met and not (method == "mining.configure" and self._met):
+            elif (
+                not to_the_end and method not in self._met and not (method == "mining.configure" and self._met)
+            ):
                 return  # the proxy has not asked for it yet
             self._opening.pop(0)
 
@@ -196,11 +220,20 @@ class Play:
             opening = method in HANDSHAKE or method.startswith("mining.suggest")
             (lines if opening and method not in have else extra).append(message)
             have.add(method)
-        rolls = any(len(m["params"]) > 5 for m in self.conversation.miner()
-                    if isinstance(m, dict) and m.get("method") == "mining.submit")
+        rolls = any(
+            len(m["params"]) > 5
+            for m in self.conversation.miner()
+            if isinstance(m, dict) and m.get("method") == "mining.submit"
+        )
         if rolls and "mining.configure" not in have:
-            lines.insert(0, {"id": "conf", "method": "mining.configure",
-                             "params": [["version-rolling"], {"version-rolling.mask": "ffffffff"}]})
+            lines.insert(
+                0,
+                {
+                    "id": "conf",
+                    "method": "mining.configure",
+                    "params": [["version-rolling"], {"version-rolling.mask": "ffffffff"}],
+                },
+            )
         for method, params in (("mining.subscribe", ["kit/1.0"]), ("mining.authorize", ["", "x"])):
             if method not in have:
                 lines.append({"id": method[-4:], "method": method, "params": params})
@@ -233,8 +266,12 @@ class Play:
         probe = "5a" * have.extranonce2_size
         coinbase = have.job.coinbase(have.extranonce1, probe)
         head, tail = job.coinb1.lower() + extranonce1.lower(), probe + job.coinb2.lower()
-        return (mine == pools and coinbase.startswith(head) and coinbase.endswith(tail)
-                and len(coinbase) == len(head) + 2 * size + len(job.coinb2))
+        return (
+            mine == pools
+            and coinbase.startswith(head)
+            and coinbase.endswith(tail)
+            and len(coinbase) == len(head) + 2 * size + len(job.coinb2)
+        )
 
     def _match(self):
         """Deals the miner's jobs to the pool's, in order. True when each of the pool's is there."""
@@ -246,13 +283,17 @@ class Play:
                 place += 1
                 continue
             again = next((i for i in range(place - 1, -1, -1) if self._is_job(have, self._relayed[i])), None)
-            self.test.assertIsNotNone(again, f"a job that is none of the pool's, or has another coinbase: {have}")
+            self.test.assertIsNotNone(
+                again, f"a job that is none of the pool's, or has another coinbase: {have}"
+            )
             self._at_miner[again] = have  # sent again: what the miner works on
         return place == len(self._relayed)
 
     async def _check_jobs(self):
         """Every job so far is at the miner, and its coinbase is the pool's."""
-        await self.miner.changes.until(self._match, f"{len(self._relayed)} jobs at the miner, of {len(self.miner.job_log)}")
+        await self.miner.changes.until(
+            self._match, f"{len(self._relayed)} jobs at the miner, of {len(self.miner.job_log)}"
+        )
 
     async def _submit(self, connection, message, verdict):
         params = message["params"]
@@ -270,22 +311,32 @@ class Play:
         self._seen.add(key)
         self._verdict = verdict
         before = len(self.pool.submits)
-        share = self.miner.submit(job, extranonce2=extranonce2, ntime=ntime, nonce=params[4], version=version,
-                                  request_id=message["id"])
+        share = self.miner.submit(
+            job,
+            extranonce2=extranonce2,
+            ntime=ntime,
+            nonce=params[4],
+            version=version,
+            request_id=message["id"],
+        )
         reply = await at_most(share.reply, f"a verdict on {message}")
         self.test.assertIsNotNone(reply, f"the connection ended at {message}")
         self._whole(reply, message)
         self.submits += 1
         arrived = self.pool.submits[before:]
         if not arrived:
-            self.test.assertTrue(again or (verdict is not None and not accepts(verdict)),
-                                 f"never reached the pool: {message} -> {reply}")
+            self.test.assertTrue(
+                again or (verdict is not None and not accepts(verdict)),
+                f"never reached the pool: {message} -> {reply}",
+            )
             self.test.assertIsNotNone(error_code(reply))
             self.local += 1
             return
-        submit, = arrived
+        (submit,) = arrived
         user = connection.requested("mining.authorize")[-1]["params"][0]
-        self.test.assertEqual((submit.user, submit.job_id, submit.ntime, submit.nonce), (user, name, ntime, nonce))
+        self.test.assertEqual(
+            (submit.user, submit.job_id, submit.ntime, submit.nonce), (user, name, ntime, nonce)
+        )
         self.test.assertEqual(len(submit.extranonce2), 2 * connection.jobs[name][2])
         self.test.assertEqual(submit.version, version if version is None else version.rjust(8, "0").lower())
         shape = connection.jobs[name]
@@ -315,24 +366,35 @@ class Play:
         await self.miner.connect()
         extra = await self._log_in()
         connection = await self.pool.until(
-            lambda: next((c for c in self.pool.connections if c.requested("mining.authorize")), None), "the link's login")
+            lambda: next((c for c in self.pool.connections if c.requested("mining.authorize")), None),
+            "the link's login",
+        )
         if self.refused:
-            await self.miner.changes.until(lambda: self.miner.shown or not self.miner.connected, "the pool's refusal")
+            await self.miner.changes.until(
+                lambda: self.miner.shown or not self.miner.connected, "the pool's refusal"
+            )
             text = " ".join(self.miner.shown)
             self.test.assertTrue(self.refused[1] in text or not self.miner.connected, text)
             return
         await self.pool.until(lambda: connection.ready, "the link is in")
-        if not any(of == "mining.authorize" for _, of, _ in self._opening) and "mining.authorize" not in self._met:
+        if (
+            not any(of == "mining.authorize" for _, of, _ in self._opening)
+            and "mining.authorize" not in self._met
+        ):
             self._keep(self._relayed[-1:])
         self._go_on(connection, to_the_end=True)
-        if connection.extranonce2_size < 4:  # no room for a mark: the miner is sent away once to learn the pool's extranonce
+        if (
+            connection.extranonce2_size < 4
+        ):  # no room for a mark: the miner is sent away once to learn the pool's extranonce
             if not self._relayed:
                 self._push_job(connection)
             await self.miner.closed()
             await self.miner.connect()
             await self._log_in()
-            self.test.assertEqual((self.miner.extranonce1, self.miner.extranonce2_size),
-                                  (connection.extranonce1, connection.extranonce2_size))
+            self.test.assertEqual(
+                (self.miner.extranonce1, self.miner.extranonce2_size),
+                (connection.extranonce1, connection.extranonce2_size),
+            )
         await self._check_jobs()
         for message, verdict in self._rest:
             if message.get("method") == "mining.submit":
@@ -342,7 +404,9 @@ class Play:
         await self._check_jobs()
         for message in extra:
             if message.get("id") is not None:
-                self._whole(await self.miner.ask(message["method"], message.get("params", []), message["id"]), message)
+                self._whole(
+                    await self.miner.ask(message["method"], message.get("params", []), message["id"]), message
+                )
         # One share more, whatever the recording was: the conversation has left the house in order.
         self._push_job(connection)
         await self._check_jobs()

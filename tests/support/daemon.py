@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import tempfile
-import time
 
 from canaries import POOL_PASSWORD, WEB_TOKEN
 from metrics_text import Metrics
@@ -20,8 +19,12 @@ LOGS = os.environ.get("SPX_LOG_DIR")  # kept there for the test that looks for s
 # Days in seconds: everything the proxy waits for, short enough for a test and long enough for a loaded machine.
 QUICK = {
     "session": {"grace_seconds": 3 * SLOWNESS, "hold_seconds": 5 * SLOWNESS},
-    "upstream": {"retry_min_seconds": 0.05, "retry_max_seconds": 0.5, "verdict_timeout_seconds": 20 * SLOWNESS,
-                 "spread_seconds": 0.2},
+    "upstream": {
+        "retry_min_seconds": 0.05,
+        "retry_max_seconds": 0.5,
+        "verdict_timeout_seconds": 20 * SLOWNESS,
+        "spread_seconds": 0.2,
+    },
 }
 
 
@@ -36,8 +39,10 @@ def _toml(value):
 
 
 def to_toml(tables):
-    return "".join(f"[{table}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items()) + "\n"
-                   for table, keys in tables.items())
+    return "".join(
+        f"[{table}]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items()) + "\n"
+        for table, keys in tables.items()
+    )
 
 
 def merged(*configs):
@@ -53,8 +58,20 @@ class Daemon:
 
     _count = 0
 
-    def __init__(self, *, db=None, config=None, threads=1, tag=None, files=None, log_level="info", name="daemon",
-                 stratum="127.0.0.1:0", web="127.0.0.1:0", arguments=()):
+    def __init__(
+        self,
+        *,
+        db=None,
+        config=None,
+        threads=1,
+        tag=None,
+        files=None,
+        log_level="info",
+        name="daemon",
+        stratum="127.0.0.1:0",
+        web="127.0.0.1:0",
+        arguments=(),
+    ):
         Daemon._count += 1
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spx-e2e-"))
         self.db = db or f"sqlite:{self.directory}/accounts.db"
@@ -75,22 +92,43 @@ class Daemon:
     def command(self):
         config = self.directory / "stratumproxyd.toml"
         config.write_text(to_toml(self.config), encoding="utf-8")
-        command = [PROGRAM, "--config", str(config), "--stratum.addr", self.listen["stratum"], "--web.addr", self.listen["web"],
-                   "--db", self.db, "--web.token-file", str(self.directory / "token"), "--log.level", self.log_level,
-                   "--threads", str(self.threads)]
+        command = [
+            PROGRAM,
+            "--config",
+            str(config),
+            "--stratum.addr",
+            self.listen["stratum"],
+            "--web.addr",
+            self.listen["web"],
+            "--db",
+            self.db,
+            "--web.token-file",
+            str(self.directory / "token"),
+            "--log.level",
+            self.log_level,
+            "--threads",
+            str(self.threads),
+        ]
         if self.tag:
             command += ["--metrics.tag", self.tag]
         return command + self.arguments
 
     async def launch(self):
         """Starts the process without waiting for it to be ready."""
+
         def limits():
             if self.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+
         with open(self.log, "ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *self.command(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-                cwd=self.directory, preexec_fn=limits)
+                *self.command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                cwd=self.directory,
+                preexec_fn=limits,
+            )
         return self
 
     async def start(self, limit=LIMIT):
@@ -191,6 +229,7 @@ class Daemon:
             nonlocal last
             last = await self.metrics()
             return last if condition(last) else None
+
         try:
             return await until(scrape, what, limit, pause=0.1)
         except AssertionError as failure:
@@ -204,12 +243,10 @@ class Daemon:
 
     async def register(self, address, user="wallet", password=POOL_PASSWORD):
         """An account on a pool that is known already; its name."""
-        status, text = await self.call("POST", "/api/v1/users", {"pool": address, "user": user, "password": password}, token=None)
+        status, text = await self.call(
+            "POST", "/api/v1/users", {"pool": address, "user": user, "password": password}, token=None
+        )
         answer = json.loads(text)
         if status not in (200, 201) or answer["error"]:
             raise AssertionError(f"register at {address}: {status} {text}")
         return answer["name"]
-
-
-def monotonic():
-    return time.monotonic()

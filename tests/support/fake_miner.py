@@ -62,8 +62,23 @@ class Share:
 class FakeMiner:
     """One miner. Ids count from 1; `reconnect=True` makes it come back, with its session id, when it is dropped."""
 
-    def __init__(self, address, login, *, password=MINER_PASSWORD, agent="kit/1.0", session=None, framing="whole", seed=1,
-                 reconnect=False, smallest_size=1, coinb1_index=2, mask=None, extranonce_subscribe=False, reading=True):
+    def __init__(
+        self,
+        address,
+        login,
+        *,
+        password=MINER_PASSWORD,
+        agent="kit/1.0",
+        session=None,
+        framing="whole",
+        seed=1,
+        reconnect=False,
+        smallest_size=1,
+        coinb1_index=2,
+        mask=None,
+        extranonce_subscribe=False,
+        reading=True,
+    ):
         host, _, port = address.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
         self.login, self.password, self.agent, self.session = login, password, agent, session
@@ -79,15 +94,15 @@ class FakeMiner:
         self.difficulty = None
         self.difficulties = []
         self.jobs = {}
-        self.job_log = []     # MinerJob, in order of arrival
-        self.messages = []    # every line, decoded, in order of arrival
-        self.raw = []         # the same as bytes
-        self.shown = []       # client.show_message
+        self.job_log = []  # MinerJob, in order of arrival
+        self.messages = []  # every line, decoded, in order of arrival
+        self.raw = []  # the same as bytes
+        self.shown = []  # client.show_message
         self.shares = []
         self.connects = 0
-        self.refused = 0      # connections that this miner left because of smallest_size
+        self.refused = 0  # connections that this miner left because of smallest_size
         self.connected = False
-        self.source = None    # our host:port, the label `worker`
+        self.source = None  # our host:port, the label `worker`
         self.changes = Changes()
         self.last_authorize = None
         self.reading = reading
@@ -149,7 +164,9 @@ class FakeMiner:
     def reset(self):
         """Leaves with a reset, as a power cut behind a router looks."""
         self._leaving = True
-        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
         self._writer.transport.abort()
 
     async def closed(self, limit=LIMIT):
@@ -233,14 +250,23 @@ class FakeMiner:
         await self.changes.until(lambda: len(self.job_log) > seen, f"job number {seen + 1}", limit)
         return self.job
 
-    def submit(self, job=None, *, extranonce2=None, ntime=None, nonce=None, version=None, worker=None, request_id=None):
+    def submit(
+        self, job=None, *, extranonce2=None, ntime=None, nonce=None, version=None, worker=None, request_id=None
+    ):
         """Sends one share, by default one that was not sent before."""
         job = job or self.job
         number = next(self._counter)
         size = job.extranonce2_size
         if extranonce2 is None:
             extranonce2 = (number % (1 << 8 * size)).to_bytes(size, "big").hex()
-        share = Share(job, extranonce2, ntime or job.job.ntime, nonce or f"{(number * 2654435761) & 0xffffffff:08x}", version, None)
+        share = Share(
+            job,
+            extranonce2,
+            ntime or job.job.ntime,
+            nonce or f"{(number * 2654435761) & 0xffffffff:08x}",
+            version,
+            None,
+        )
         params = [worker or self.login, job.id, share.extranonce2, share.ntime, share.nonce]
         if version is not None:
             params.append(version)
@@ -275,8 +301,13 @@ class FakeMiner:
             self.difficulty = params[0]
             self.difficulties.append(params[0])
         elif method == "mining.notify":
-            job = MinerJob(Job(tuple(params), self.coinb1_index), self.extranonce1, self.extranonce2_size, self.difficulty,
-                           len(self.job_log) + 1)
+            job = MinerJob(
+                Job(tuple(params), self.coinb1_index),
+                self.extranonce1,
+                self.extranonce2_size,
+                self.difficulty,
+                len(self.job_log) + 1,
+            )
             if job.clean:
                 self.jobs.clear()
             self.jobs[job.id] = job

@@ -15,6 +15,7 @@ IGNORE = "ignore"  # a verdict: never answer
 @dataclasses.dataclass
 class Submit:
     """One mining.submit that the pool received."""
+
     connection: "PoolConnection"
     id: object
     user: str
@@ -23,8 +24,8 @@ class Submit:
     ntime: str
     nonce: str
     version: str | None
-    known: bool       # the job is one of this connection's
-    coinbase: str     # hex; empty when the job is not known
+    known: bool  # the job is one of this connection's
+    coinbase: str  # hex; empty when the job is not known
     params: list
 
     @property
@@ -49,15 +50,15 @@ class PoolConnection:
         self.extranonce2_size = pool.extranonce2_size
         self.session = f"{index:08x}5e55"
         self.agent = None
-        self.users = []        # authorized, in order
+        self.users = []  # authorized, in order
         self.passwords = []
-        self.requests = []     # every message with a method
-        self.responses = []    # every message without one
-        self.jobs = {}         # id -> (job, extranonce1, extranonce2_size)
+        self.requests = []  # every message with a method
+        self.responses = []  # every message without one
+        self.jobs = {}  # id -> (job, extranonce1, extranonce2_size)
         self.last_job = None
         self.mask = None
         self.closed = False
-        self.ready = False     # subscribed and authorized
+        self.ready = False  # subscribed and authorized
         self.submits = []
 
     def __repr__(self):
@@ -104,7 +105,9 @@ class PoolConnection:
         if self.closed:
             return
         if reset:
-            self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
             self.writer.transport.abort()
         else:
             self.writer.close()
@@ -169,8 +172,14 @@ class PoolConnection:
             self.jobs = dict(kept.jobs)
             self.pool.resumed.append(self)
         self.pool.sessions[self.session] = self
-        self.reply(message["id"], [[["mining.set_difficulty", self.session], ["mining.notify", self.session]],
-                                   self.extranonce1, self.extranonce2_size])
+        self.reply(
+            message["id"],
+            [
+                [["mining.set_difficulty", self.session], ["mining.notify", self.session]],
+                self.extranonce1,
+                self.extranonce2_size,
+            ],
+        )
 
     def _authorize(self, message):
         user, *rest = message["params"]
@@ -204,8 +213,19 @@ class PoolConnection:
         params = message["params"]
         user, job_id, extranonce2, ntime, nonce = params[:5]
         known = self.jobs.get(job_id)
-        submit = Submit(self, message["id"], user, job_id, extranonce2, ntime, nonce, params[5] if len(params) > 5 else None,
-                        known is not None, known[0].coinbase(known[1], extranonce2) if known else "", params)
+        submit = Submit(
+            self,
+            message["id"],
+            user,
+            job_id,
+            extranonce2,
+            ntime,
+            nonce,
+            params[5] if len(params) > 5 else None,
+            known is not None,
+            known[0].coinbase(known[1], extranonce2) if known else "",
+            params,
+        )
         self.submits.append(submit)
         self.pool.submits.append(submit)
         verdict = self.pool.verdict(submit)
@@ -233,8 +253,20 @@ class FakePool:
     on[method] = handler(connection, message) -> true when it has dealt with the message.
     """
 
-    def __init__(self, *, x1=4, n2=8, mask="1fffe000", difficulty=1024, jobs=True, authorize=lambda user: True,
-                 verdict=accept, framing="whole", seed=1, lbry=False):
+    def __init__(
+        self,
+        *,
+        x1=4,
+        n2=8,
+        mask="1fffe000",
+        difficulty=1024,
+        jobs=True,
+        authorize=lambda user: True,
+        verdict=accept,
+        framing="whole",
+        seed=1,
+        lbry=False,
+    ):
         self._x1 = x1
         self.extranonce2_size = n2
         self.mask = mask
@@ -264,7 +296,11 @@ class FakePool:
             return self._x1(index)
         if isinstance(self._x1, str):
             return self._x1
-        return (0xA1B2C3D4E5F60718293A4B5C6D7E8F901122 + index).to_bytes(18, "big").hex()[-2 * self._x1:] if self._x1 else ""
+        return (
+            (0xA1B2C3D4E5F60718293A4B5C6D7E8F901122 + index).to_bytes(18, "big").hex()[-2 * self._x1 :]
+            if self._x1
+            else ""
+        )
 
     def next_job(self, **options):
         self._jobs += 1
@@ -284,7 +320,9 @@ class FakePool:
         return [c for c in self.live if c.ready]
 
     async def start(self):
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=4096, limit=1 << 20)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, backlog=4096, limit=1 << 20
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

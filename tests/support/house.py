@@ -13,7 +13,9 @@ from fake_miner import FakeMiner
 from fake_pool import FakePool
 from waiting import LIMIT
 
-_REPORTS = re.compile(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|terminate called|Assertion .* failed")
+_REPORTS = re.compile(
+    r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:|terminate called|Assertion .* failed"
+)
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SHARED = pathlib.Path(os.environ.get("SPX_SHARED", SOURCE.parent / "shared"))
@@ -96,9 +98,15 @@ class HouseTest(unittest.IsolatedAsyncioTestCase):
         arrived = [submit.key for submit in pool.submits]
         for share in shares:
             self.assertEqual(share.verdict, verdict, share.reply.result())
-            wanted = [key for key in arrived if key[0] == share.coinbase and int(key[2], 16) == int(share.nonce, 16)]
-            self.assertEqual(len(wanted), 1, f"share for job {share.job.id} in the pool's ledger; "
-                                             f"miner hashed {share.coinbase}, last of the pool: {arrived[-1:]}")
+            wanted = [
+                key for key in arrived if key[0] == share.coinbase and int(key[2], 16) == int(share.nonce, 16)
+            ]
+            self.assertEqual(
+                len(wanted),
+                1,
+                f"share for job {share.job.id} in the pool's ledger; "
+                f"miner hashed {share.coinbase}, last of the pool: {arrived[-1:]}",
+            )
 
 
 def main():

@@ -23,14 +23,19 @@ class Metrics:
             if not match:
                 raise AssertionError(f"no line of the text format: {line!r}")
             name, labels, value = match.groups()
-            values = {key: re.sub(r'\\[\\"n]', lambda m: _ESCAPES[m.group()], text)
-                      for key, text in _LABEL.findall(labels or "")}
+            values = {
+                key: re.sub(r'\\[\\"n]', lambda m: _ESCAPES[m.group()], text)
+                for key, text in _LABEL.findall(labels or "")
+            }
             self.rows.append((name, values, float(value)))
 
     def all(self, name, **labels):
         """The values of every series with these labels, as (labels, value)."""
-        return [(have, value) for key, have, value in self.rows
-                if key == name and all(have.get(k) == v for k, v in labels.items())]
+        return [
+            (have, value)
+            for key, have, value in self.rows
+            if key == name and all(have.get(k) == v for k, v in labels.items())
+        ]
 
     def get(self, name, **labels):
         """The one value with these labels, or None when there is no such series."""
@@ -44,5 +49,8 @@ class Metrics:
 
     def totals(self):
         """Every series that must never fall: counters, and the parts of histograms."""
-        return {(name, tuple(sorted(labels.items()))): value for name, labels, value in self.rows
-                if name.endswith("_total")}
+        return {
+            (name, tuple(sorted(labels.items()))): value
+            for name, labels, value in self.rows
+            if name.endswith("_total")
+        }

@@ -38,14 +38,24 @@ class TemporaryPostgresql:
             self._as = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
         self.port = _free_port()
         self._server = None
-        self._run("initdb", "-D", self._data, "-A", "trust", "--auth-host=scram-sha-256", "-U", "postgres", "-N")
+        self._run(
+            "initdb", "-D", self._data, "-A", "trust", "--auth-host=scram-sha-256", "-U", "postgres", "-N"
+        )
         with open(self._data / "postgresql.conf", "a", encoding="ascii") as config:
-            config.write(f"listen_addresses='127.0.0.1'\nport={self.port}\nunix_socket_directories='{self._root}'\n"
-                         "fsync=off\nmax_connections=60\n")
+            config.write(
+                f"listen_addresses='127.0.0.1'\nport={self.port}\nunix_socket_directories='{self._root}'\n"
+                "fsync=off\nmax_connections=60\n"
+            )
 
     def _run(self, program, *arguments):
-        result = subprocess.run([str(self._bin / program), *map(str, arguments)], capture_output=True, text=True,
-                                cwd=self._root, check=False, **self._as)
+        result = subprocess.run(
+            [str(self._bin / program), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=self._root,
+            check=False,
+            **self._as,
+        )
         if result.returncode:
             raise RuntimeError(f"{program}: {result.stderr or result.stdout}")
         return result.stdout
@@ -58,8 +68,25 @@ class TemporaryPostgresql:
         self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "-t", "60", "stop")
 
     def sql(self, statement, database="postgres"):
-        return self._run("psql", "-h", self._root, "-p", self.port, "-U", "postgres", "-d", database, "-X", "-A", "-t", "-q",
-                         "-v", "ON_ERROR_STOP=1", "-c", statement)
+        return self._run(
+            "psql",
+            "-h",
+            self._root,
+            "-p",
+            self.port,
+            "-U",
+            "postgres",
+            "-d",
+            database,
+            "-X",
+            "-A",
+            "-t",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            statement,
+        )
 
     def database(self, name):
         """A fresh database with an owner of its own; its URL."""
@@ -110,6 +137,7 @@ def shared():
             _shared = _Given(url)
         else:
             import atexit
+
             _shared = TemporaryPostgresql().start()
             atexit.register(_shared.close)
     return _shared
@@ -123,8 +151,12 @@ class _Given:
 
     def _sql(self, statement):
         psql = str(pathlib.Path(BINARIES[-1]) / "psql") if BINARIES else "psql"
-        result = subprocess.run([psql, self._url, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement],
-                                capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            [psql, self._url, "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if result.returncode:
             raise RuntimeError(result.stderr)
         return result.stdout

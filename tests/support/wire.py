@@ -20,18 +20,19 @@ class Framing:
             yield data
         elif self.mode == "bytes":
             for at in range(len(data)):
-                yield data[at:at + 1]
+                yield data[at : at + 1]
         else:
             at = 0
             while at < len(data):
                 size = self._random.choice((1, 2, 3, 7, 40, 200, 1500))
-                yield data[at:at + size]
+                yield data[at : at + size]
                 at += size
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
     """The parameters of one mining.notify."""
+
     params: tuple
     coinb1_index: int = 2
 
@@ -71,7 +72,7 @@ class Job:
     def rest(self):
         """Everything that a proxy has no business with: all but id, coinb1 and clean."""
         at = self.coinb1_index
-        return self.params[1:at] + self.params[at + 1:at + 6] + self.params[at + 7:]
+        return self.params[1:at] + self.params[at + 1 : at + 6] + self.params[at + 7 :]
 
     def coinbase(self, extranonce1, extranonce2):
         """The coinbase that is hashed, as hex."""
@@ -80,12 +81,18 @@ class Job:
 
 def make_job(source, job_id, clean=True, branches=3, ntime="66a00000", tail=(), lbry=False, version="20000000"):
     """A job of random content. `source` is a random.Random."""
+
     def some(size):
         return source.randbytes(size).hex()
+
     head = (job_id, some(32)) + ((some(32),) if lbry else ())
     coinb1 = "01000000" + "01" + "00" * 32 + "ffffffff" + some(30)
-    return Job(head + (coinb1, some(90), [some(32) for _ in range(branches)], version, "170331db", ntime, clean)
-               + tuple(tail), 3 if lbry else 2)
+    return Job(
+        head
+        + (coinb1, some(90), [some(32) for _ in range(branches)], version, "170331db", ntime, clean)
+        + tuple(tail),
+        3 if lbry else 2,
+    )
 
 
 def error_code(reply):

@@ -16,6 +16,7 @@
 
 #include "admin/json.hpp"
 #include "endpoint.hpp"
+#include "store/text.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -68,16 +69,11 @@ bool is_algorithm_name(std::string_view name) {
   });
 }
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
-}
-
 /// The members of a request's body. Reading one takes it; what is left in the end is unknown.
 class body {
  public:
   explicit body(const http_request& request) {
-    const auto type = lower(request.content_type.substr(0, request.content_type.find(';')));
+    const auto type = lower_case(request.content_type.substr(0, request.content_type.find(';')));
     // curl -d says x-www-form-urlencoded whatever it sends.
     if (!type.empty() && type != "application/json" && type != "application/x-www-form-urlencoded")
       throw refusal{415, "the body must be application/json"};
@@ -221,11 +217,11 @@ http_response list_algorithms(const api_context& context) {
 http_response add_algorithm(const api_context& context, const http_request& request) {
   body members(request);
   stratumproxy::algorithm::info value;
-  value.name = lower(members.text("name", 1, 64));
+  value.name = lower_case(members.text("name", 1, 64));
   const auto divider = members.optional_divider("divider");
   if (!divider) throw refusal{400, "divider is missing"};
   value.divider = *divider;
-  for (auto& alias : members.optional_texts("aliases", 16)) value.aliases.push_back(lower(std::move(alias)));
+  for (const auto& alias : members.optional_texts("aliases", 16)) value.aliases.push_back(lower_case(alias));
   if (const auto dialect = members.optional_text("dialect", 64)) {
     const auto known = stratumproxy::dialect_from_name(*dialect);
     if (!known) throw refusal{400, "unknown dialect"};
@@ -264,7 +260,7 @@ http_response add_pool(const api_context& context, const http_request& request) 
   body members(request);
   pool_record value;
   const auto pool = members.text("pool", 1, 300);
-  value.algorithm = lower(members.text("algorithm", 1, 64));
+  value.algorithm = lower_case(members.text("algorithm", 1, 64));
   value.divider = members.optional_divider("divider");
   if (const auto text = members.optional_text("login_template", 256)) value.login_template = login_template(*text);
   if (value.login_template.empty()) throw refusal{400, "login_template must not be empty"};

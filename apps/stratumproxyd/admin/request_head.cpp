@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "store/text.hpp"
+
 namespace stratumproxyd {
 namespace {
 
@@ -17,12 +19,6 @@ bool is_token_char(char c) {
 }
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -74,17 +70,17 @@ std::optional<head_error> take_header(const std::string& name, std::string_view 
     if (length > max_body_bytes) return head_error{413, "the body is larger than 65536 bytes"};
     frame.length = length;
   } else if (name == "transfer-encoding") {
-    if (frame.chunked || lower(value) != "chunked") return head_error{501, "only the transfer encoding chunked is known"};
+    if (frame.chunked || lower_case(value) != "chunked") return head_error{501, "only the transfer encoding chunked is known"};
     frame.chunked = true;
   } else if (name == "content-encoding") {
-    if (lower(value) != "identity") return head_error{415, "the body must not be compressed"};
+    if (lower_case(value) != "identity") return head_error{415, "the body must not be compressed"};
   } else if (name == "host") {
     if (frame.has_host) return head_error{400, "Host appears twice"};
     frame.has_host = true;
   } else if (name == "authorization") {
     if (std::exchange(frame.has_authorization, true)) return head_error{400, "Authorization appears twice"};
   } else if (name == "connection") {
-    const auto choice = lower(value);
+    const auto choice = lower_case(value);
     if (choice.find("close") != std::string::npos) out.keep_alive = false;
   }
   return std::nullopt;
@@ -128,7 +124,7 @@ std::variant<request_head, head_error> parse_request_head(std::string_view head)
     const auto name = line.substr(0, colon);
     if (colon == std::string_view::npos || name.empty() || !std::ranges::all_of(name, is_token_char))
       return head_error{400, "a header is malformed"};
-    const auto key = lower(name);
+    const auto key = lower_case(name);
     const auto value = trimmed(line.substr(colon + 1));
     if (const auto error = take_header(key, value, out, frame)) return *error;
     // The library would answer ranges of a page, believe a client's REMOTE_ADDR, and repeat some of Connection.

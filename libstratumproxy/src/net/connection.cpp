@@ -17,8 +17,7 @@ constexpr std::uint32_t max_discarded = 256 * 1024;
 
 }  // namespace
 
-connection::connection(shard& owner, executor where, side peer, unique_fd socket, admission::ticket place,
-                       time_point now)
+connection::connection(shard& owner, executor where, side peer, unique_fd socket, admission::ticket place, time_point now)
     : heard(now), owner_(owner), descriptor_(where), place_(std::move(place)), peer_(peer) {
   asio::error_code failed;
   descriptor_.assign(socket.get(), failed);
@@ -37,11 +36,10 @@ void connection::await_input() {
 void connection::await_output() {
   if (awaits_output_ || !is_open()) return;
   awaits_output_ = true;
-  descriptor_.async_wait(asio::posix::descriptor_base::wait_write,
-                         [self = shared_from_this()](const asio::error_code&) {
-                           self->awaits_output_ = false;
-                           if (self->is_open()) self->owner_.on_output(self);
-                         });
+  descriptor_.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](const asio::error_code&) {
+    self->awaits_output_ = false;
+    if (self->is_open()) self->owner_.on_output(self);
+  });
 }
 
 void connection::queue(std::string_view bytes, buffer_pool& buffers) {

@@ -15,17 +15,12 @@
 namespace stratumproxy::net {
 namespace {
 
-const sockaddr_in& as_v4(const sockaddr_storage& storage) noexcept {
-  return reinterpret_cast<const sockaddr_in&>(storage);
-}
-const sockaddr_in6& as_v6(const sockaddr_storage& storage) noexcept {
-  return reinterpret_cast<const sockaddr_in6&>(storage);
-}
+const sockaddr_in& as_v4(const sockaddr_storage& storage) noexcept { return reinterpret_cast<const sockaddr_in&>(storage); }
+const sockaddr_in6& as_v6(const sockaddr_storage& storage) noexcept { return reinterpret_cast<const sockaddr_in6&>(storage); }
 
 }  // namespace
 
-endpoint::endpoint(const sockaddr* address, socklen_t size) noexcept
-    : size_(std::min<socklen_t>(size, sizeof(storage_))) {
+endpoint::endpoint(const sockaddr* address, socklen_t size) noexcept : size_(std::min<socklen_t>(size, sizeof(storage_))) {
   std::memcpy(&storage_, address, size_);
 }
 
@@ -83,8 +78,7 @@ std::string endpoint::host() const {
 
 std::string endpoint::text() const {
   const std::string name = host();
-  return name.find(':') == std::string::npos ? fmt::format("{}:{}", name, port())
-                                             : fmt::format("[{}]:{}", name, port());
+  return name.find(':') == std::string::npos ? fmt::format("{}:{}", name, port()) : fmt::format("[{}]:{}", name, port());
 }
 
 bool operator==(const endpoint& a, const endpoint& b) noexcept {
@@ -131,8 +125,7 @@ std::vector<endpoint> look_up(const std::string& host) {
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
   std::vector<endpoint> found;
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    if (entry->ai_family == AF_INET || entry->ai_family == AF_INET6)
-      found.emplace_back(entry->ai_addr, entry->ai_addrlen);
+    if (entry->ai_family == AF_INET || entry->ai_family == AF_INET6) found.emplace_back(entry->ai_addr, entry->ai_addrlen);
   }
   return found;
 }

@@ -15,7 +15,8 @@
 namespace stratumproxy::net {
 
 /// What other threads have for a shard. Any thread posts; the owner waits until descriptor() is readable and takes all of
-/// it at once. The lock is touched only when there is mail, so that a shard without mail runs without any.
+/// it at once. The lock is touched only when there is mail, so that a shard without mail runs without any. The box has no
+/// cap of its own: whoever posts has at most one message for each connection on its way.
 template <class Message>
 class mailbox {
  public:

@@ -26,11 +26,10 @@ class resolver_pool {
   using clock_function = std::function<time_point()>;
 
   static constexpr std::chrono::seconds fresh_for{60};
-  static constexpr std::size_t max_hosts = 1'024;   ///< remembered
-  static constexpr std::size_t max_queued = 256;    ///< hosts that wait for a thread
+  static constexpr std::size_t max_hosts = 1'024;  ///< remembered
+  static constexpr std::size_t max_queued = 256;   ///< hosts that wait for a thread
 
-  explicit resolver_pool(unsigned threads, lookup_function lookup = look_up,
-                         clock_function clock = steady_clock::now);
+  explicit resolver_pool(unsigned threads, lookup_function lookup = look_up, clock_function clock = steady_clock::now);
   ~resolver_pool();
   resolver_pool(const resolver_pool&) = delete;
   resolver_pool& operator=(const resolver_pool&) = delete;

@@ -23,10 +23,11 @@ constexpr std::chrono::seconds linger_limit{1};
 constexpr std::size_t max_lingering = 256;
 constexpr int last_reads = 4;
 
-close_reason reason_of(int error, const connection& who) {
+close_reason reason_of(int error, const connection& who, time_point now) {
   if (error != ETIMEDOUT) return close_reason::reset;
-  // The kernel also gives up on a peer that acknowledges everything but leaves no room.
-  return who.unsent().empty() ? close_reason::timed_out : close_reason::slow_reader;
+  // The kernel also gives up on a peer that acknowledges everything but leaves no room: then output has waited for long.
+  const bool has_waited = !who.unsent().empty() && now - who.progressed >= std::chrono::seconds(1);
+  return has_waited ? close_reason::slow_reader : close_reason::timed_out;
 }
 
 }  // namespace
@@ -91,7 +92,7 @@ void shard::settle() {
 }
 
 void shard::flush(const connection::pointer& to) {
-  if (const auto error = to->send_queued(buffers_, now_)) return lose_after_last_words(to, reason_of(error.value(), *to));
+  if (const auto error = to->send_queued(buffers_, now_)) return lose_after_last_words(to, reason_of(error.value(), *to, now_));
   const std::size_t unsent = to->unsent().size();
   const std::size_t limit = to->peer() == side::miner ? config_.limits.output_bytes : config_.upstream.output_bytes;
   if (unsent > limit) return lose(to, close_reason::slow_reader);
@@ -118,8 +119,8 @@ void shard::on_miner(unique_fd socket, const endpoint& from) {
     if (common_.limit_log.allows(now_)) warn("connection_limit", from.text(), "too many connections in all");
     return;
   }
-  const auto who = std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(socket),
-                                                std::move(*place), now_);
+  const auto who =
+      std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(socket), std::move(*place), now_);
   if (!who->is_open()) return;
   welcome(who, [&] { return manager_->accept(from.text(), from.host(), now_); });
 }
@@ -148,8 +149,8 @@ void shard::welcome(const connection::pointer& who, const std::function<channel_
 }
 
 void shard::arrive(migrant who) {
-  const auto connected = std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(who.socket),
-                                                      std::move(who.place), now_);
+  const auto connected =
+      std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(who.socket), std::move(who.place), now_);
   if (!connected->is_open()) return;
   if (!who.unsent.empty()) {
     connected->queue(who.unsent, buffers_);
@@ -179,7 +180,7 @@ void shard::on_input(const connection::pointer& from) {
       from->reading = false;
       manager_->input_ended(from->channel, now_);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      return lose(from, reason_of(errno, *from));
+      return lose(from, reason_of(errno, *from, now_));
     }
     if (from->reading) from->await_input();
   });
@@ -197,8 +198,8 @@ void shard::on_dial_ready(dialer& attempt) {
 
 void shard::dialed(channel_id channel, unique_fd socket) {
   dials_.erase(channel);
-  const auto who = std::make_shared<connection>(*this, io_.get_executor(), side::pool, std::move(socket),
-                                                admission::ticket{}, now_);
+  const auto who =
+      std::make_shared<connection>(*this, io_.get_executor(), side::pool, std::move(socket), admission::ticket{}, now_);
   if (!who->is_open()) return dial_failed(channel, close_reason::connect_failed);
   who->channel = channel;
   connections_.emplace(channel, who);
@@ -321,9 +322,8 @@ void shard::find_account(session::lookup_id lookup, std::string_view name) {
 void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
   const auto who = find(channel);
   if (!who)
-    return postpone([channel, to, what = std::move(what)](shard& self) mutable {
-      self.hand_over(channel, to, std::move(what));
-    });
+    return postpone(
+        [channel, to, what = std::move(what)](shard& self) mutable { self.hand_over(channel, to, std::move(what)); });
   connections_.erase(channel);
   migrant leaving;
   if (who->send_queued(buffers_, now_)) {

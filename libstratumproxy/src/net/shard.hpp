@@ -116,13 +116,13 @@ class shard final : public session::session_host, public std::enable_shared_from
   time_point now_{};
   time_point next_sweep_{};
   duration sweep_interval_{};
-  std::vector<shard_task> letters_;         ///< being read
-  std::vector<shard_task> news_;            ///< for the manager, once it is free
+  std::vector<shard_task> letters_;  ///< being read
+  std::vector<shard_task> news_;     ///< for the manager, once it is free
   std::vector<shard_task> being_told_;
   std::vector<connection::pointer> dirty_;  ///< with new output
   std::vector<connection::pointer> being_flushed_;
-  bool introducing_ = false;                ///< the manager names a connection that is not in connections_ yet
-  std::vector<shard_task> postponed_;       ///< what it asked for unknown channels meanwhile
+  bool introducing_ = false;           ///< the manager names a connection that is not in connections_ yet
+  std::vector<shard_task> postponed_;  ///< what it asked for unknown channels meanwhile
   std::vector<std::promise<void>> drain_waiters_;
   bool stopped_ = false;
   std::uint64_t refused_ = 0;

@@ -13,9 +13,7 @@ namespace stratumproxy::net {
 
 struct shard_thread::impl {
   impl(shell& common, unsigned at, unique_fd listening)
-      : index(at),
-        mail(common.mailboxes[at]),
-        worker(std::make_shared<shard>(common, at, io, std::move(listening))) {}
+      : index(at), mail(common.mailboxes[at]), worker(std::make_shared<shard>(common, at, io, std::move(listening))) {}
 
   unsigned index;
   std::shared_ptr<shard_mailbox> mail;

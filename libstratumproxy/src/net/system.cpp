@@ -32,9 +32,7 @@ std::string random_word() {
   return word;
 }
 
-void name_this_thread(const std::string& name) {
-  ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
-}
+void name_this_thread(const std::string& name) { ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str()); }
 
 signals_blocked::signals_blocked() {
   sigset_t all;

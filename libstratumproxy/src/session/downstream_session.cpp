@@ -290,7 +290,8 @@ void downstream_session::submit(std::string_view id, const protocol::submit& sha
 
   outgoing_share out{.worker = id_, .sequence = next_sequence_, .extranonce2 = share.extranonce2, .ntime = *ntime,
                      .nonce = *nonce, .version_bits = {}};
-  if (record->version_mask != 0) out.version_bits = 0;
+  // Six parameters replace all bits of the mask (BIP 310): a miner that rolled none leaves the job's own.
+  if (record->version_mask != 0) out.version_bits = record->version & record->version_mask;
   if (share.version_bits) {
     const auto bits = protocol::parse_hex32(*share.version_bits);
     if (!bits) return bad(20, "version bits are not up to 8 hex digits", reject_reason::bad_version);
@@ -458,6 +459,7 @@ void downstream_session::give_job(upstream_session& link, job_cause cause, time_
   }
   record.extranonce2_bytes = told_extranonce2_size;
   record.version_mask = wanted_mask & link.version_mask();
+  record.version = work->version;
   record.ntime = ntime;
   record.difficulty = told_difficulty;
   job = record.id;

@@ -16,6 +16,7 @@ struct job_record {
   std::string prefix;            ///< hex, pad and mark: stands before the miner's part of the extranonce2
   unsigned extranonce2_bytes = 0;  ///< the miner's part
   std::uint32_t version_mask = 0;
+  std::uint32_t version = 0;     ///< the job's own
   std::uint32_t ntime = 0;       ///< as sent to the worker
   double difficulty = 0;         ///< in force for this job
   share_set seen;

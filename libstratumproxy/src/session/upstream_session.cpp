@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t max_text = 256;        // of a pool's words, towards a miner and in logs
 constexpr std::size_t max_parked = 64;       // shares of one link
 constexpr unsigned max_bad_jobs = 10;        // in a row
+constexpr unsigned max_bad_lines = 10;       // in a row
 constexpr unsigned max_silent_verdicts = 3;  // in a row
 constexpr auto redirect_pause = std::chrono::minutes(1);
 
@@ -57,7 +58,7 @@ void upstream_session::connected(time_point now) {
   pending_.clear();
   unanswered_ = 0;
   configure_outstanding_ = subscribed_ = authorized_ = false;
-  subscribe_attempts_ = bad_jobs_ = silent_verdicts_ = 0;
+  subscribe_attempts_ = bad_jobs_ = bad_lines_ = silent_verdicts_ = 0;
   version_mask_ = 0;
   job_.reset();
   if (wants_rolling_) {
@@ -120,7 +121,15 @@ void upstream_session::tick(time_point now) {
 void upstream_session::receive_line(std::span<char> line, time_point now) {
   heard_ = now;
   auto message = shard_.decoder.decode_pool(line, route().pool.coinb1_index);
-  if (!message) return fail(close_reason::protocol_error, message.error().message(), now);
+  if (!message) {
+    shard_.events.count(happening::pool_message_refused);
+    // Who says this before the handshake is over is no pool; a pool may stumble once.
+    if (!is_live() || ++bad_lines_ >= max_bad_lines) {
+      fail(close_reason::protocol_error, message.error().message(), now);
+    }
+    return;
+  }
+  bad_lines_ = 0;
 
   struct handler {
     upstream_session& link;

@@ -201,6 +201,7 @@ class upstream_session {
   std::optional<protocol::job> job_;
   time_point job_received_{};
   unsigned bad_jobs_ = 0;       // in a row
+  unsigned bad_lines_ = 0;      // in a row: no message at all
   unsigned silent_verdicts_ = 0;  // shares without an answer, in a row
 
   std::optional<std::pair<std::string, std::uint16_t>> redirect_;

@@ -7,6 +7,7 @@
 namespace {
 
 using namespace stratumproxyd;
+using namespace std::string_literals;
 
 int status(const std::string& head) {
   const auto parsed = parse_request_head(head);
@@ -60,7 +61,7 @@ TEST_CASE("what can be read in two ways is refused") {
   CHECK(status("GET / HTTP/1.1\r\nHost : a\r\n\r\n") == 400);
   CHECK(status("GET / HTTP/1.1\nHost: a\n\n") == 400);
   CHECK(status("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n") == 400);
-  CHECK(status(std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 37)) == 400);
+  CHECK(status("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s) == 400);
   CHECK(status(with("Content-Length: 1\r\n", "GET")) == 400);
   CHECK(status("GET / HTTP/1.1\r\n\r\n") == 400);
   CHECK(status(with("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n", "GET")) == 400);

@@ -275,6 +275,7 @@ TEST_CASE("bad flags are refused in one line that shows no value") {
   CHECK_FALSE(error_of({"--threads", "1000"}).empty());
   CHECK_FALSE(error_of({"--log.level", "loud"}).empty());
   CHECK_FALSE(error_of({"--config"}).empty());
+  CHECK_FALSE(error_of({"--metrics.tag", "\xff"}).empty());
 }
 
 TEST_CASE("help and version are printed, not run") {

@@ -90,8 +90,7 @@ TEST_CASE_METHOD(fixture, "a thousand links that ask for one slow name cause one
   names->answer("pool", some("192.0.2.1"));
   names->hold(true);
   std::vector<std::promise<addresses>> answers(1'000);
-  for (auto& answer : answers)
-    CHECK_FALSE(pool.resolve("pool", [&](const addresses& found) { answer.set_value(found); }));
+  for (auto& answer : answers) CHECK_FALSE(pool.resolve("pool", [&](const addresses& found) { answer.set_value(found); }));
   names->hold(false);
   for (auto& answer : answers) CHECK(answer.get_future().get() == some("192.0.2.1"));
   CHECK(names->times_asked() == 1);

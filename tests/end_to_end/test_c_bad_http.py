@@ -1,0 +1,147 @@
+"""Acceptance C: hostile HTTP."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+import asyncio
+import json
+import re
+
+from bad_inputs import BadInputsTest, entries, evaluate
+from canaries import REFUSED_PASSWORD, WEB_TOKEN
+from house import main
+
+
+class BadHttp(BadInputsTest):
+    async def _exchange(self, data, slow=None):
+        """One raw HTTP request; (status or None when closed without one, the whole answer)."""
+        host, _, port = self.proxy.web.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        answer = b""
+        try:
+            for piece in data if isinstance(data, list) else [data]:
+                writer.write(piece)
+                await asyncio.wait_for(writer.drain(), 10)
+        except (ConnectionError, asyncio.TimeoutError):
+            pass
+        try:
+            while b"\r\n\r\n" not in answer:
+                piece = await asyncio.wait_for(reader.read(65536), 15)
+                if not piece:
+                    break
+                answer += piece
+        except (ConnectionError, asyncio.TimeoutError):
+            pass
+        writer.transport.abort()
+        self.proxy.texts.append(answer.decode("latin-1"))
+        match = re.match(rb"HTTP/1\.[01] (\d+)", answer)
+        return int(match.group(1)) if match else None, answer
+
+    API = {  # the statuses that the catalogue allows; None: closed without an answer
+        "no_auth": {401},
+        "token_in_query": {401},
+        "token_100KB": {400, 401, 414, 431, None},
+        "csrf_text_plain": {400, 401, 403, 415},
+        "csrf_origin": {403},
+        "body_1MiB_content_length": {413},
+        "body_chunked_256MiB_unterminated": {413, 400, None},
+        "body_chunk_overflow": {400, 413, None},
+        "body_gzip_bomb": {400, 413, 415},
+        "two_content_lengths": {400},
+        "content_length_forms": {400, 411, 413, 422, None},
+        "headers_100k": {400, 431, None},
+        "nul_in_header": {200, 400, 401, None},
+        "obs_fold_header": {400, None},
+        "crlf_in_path": {400, 404},
+        "path_traversal": {400, 404},
+        "bad_percent": {400, 404},
+        "sqli_path": {400, 404},
+        "sqli_sort": {400, 404, 405},
+        "paging_bad": {400, 404, 405},
+        "name_rules": {400},
+        "mass_assignment": {400},
+        "client_ip_spoof": {401},
+        "ranges_10000": {200, 400, 416},
+        "pipelined_1000": {200},
+        "metrics_after_hostile_names": {200},
+        "config_dump_secrets": {404},
+    }
+    API_SKIPPED = {
+        "delete_while_mining": "accounts cannot be deleted over HTTP yet",
+        "disable_enable_toggle_1000": "accounts cannot be disabled yet",
+        "db_down_read_write": "has a test of its own: test_j_database",
+        "slow_headers_40_connections": "has a test of its own below",
+    }
+
+    def _adapt_http(self, data):
+        data = data.replace(b"/api/v1/accounts", b"/api/v1/users").replace(b"GET /health ", b"GET /healthz ")
+        return data.replace(b"Bearer T\r", b"Bearer " + WEB_TOKEN.encode() + b"\r")
+
+    async def test_api_entries(self):
+        listed = entries("api")
+        memory = self.proxy.rss_kib()
+        for entry in listed:
+            name = entry["name"]
+            if name in self.API_SKIPPED:
+                self.skipped[name] = self.API_SKIPPED[name]
+                continue
+            steps = evaluate(entry["input"])
+            requests = [steps] if name.startswith("body_chunk") else steps
+            with self.subTest(entry=name):
+                for request in requests:
+                    data = (
+                        [self._adapt_http(p) for p in request]
+                        if isinstance(request, list)
+                        else self._adapt_http(request)
+                    )
+                    status, answer = await self._exchange(data)
+                    self.assertIn(
+                        status, self.API[name], (data[:300] if isinstance(data, bytes) else name, answer[:300])
+                    )
+                    self.assertNotIn(b"Set-Cookie", answer)
+                    self.assertNotIn(b"Access-Control-Allow-Origin", answer)
+                await self.neighbour_mines()
+                self.done.append(name)
+        self.assertLess(self.proxy.rss_kib() - memory, 64 * 1024)
+        await self.report(len(listed))
+
+    async def test_forty_slow_clients_do_not_stop_metrics(self):
+        host, _, port = self.proxy.web.rpartition(":")
+        slow = [await asyncio.open_connection(host, int(port)) for _ in range(40)]
+        for _, writer in slow:
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: ")
+        start = asyncio.get_running_loop().time()
+        await self.proxy.metrics()
+        status, _ = await self.proxy.call("GET", "/healthz", token=None)
+        self.assertEqual(status, 200)
+        self.assertLess(asyncio.get_running_loop().time() - start, 2)
+        for _, writer in slow:
+            writer.transport.abort()
+
+    async def test_registration_refuses_and_repeats_nothing(self):
+        pool = self.pool_a.address
+        bad = [
+            {"pool": pool, "user": "", "password": REFUSED_PASSWORD},
+            {"pool": pool, "password": REFUSED_PASSWORD},
+            {"pool": 5, "user": "u", "password": REFUSED_PASSWORD},
+            {"pool": "nowhere", "user": "u", "password": REFUSED_PASSWORD},
+            [REFUSED_PASSWORD],
+            REFUSED_PASSWORD,
+            b'{"password":"' + REFUSED_PASSWORD.encode(),
+        ]
+        for body in bad:
+            with self.subTest(body=str(body)[:60]):
+                status, text = await self.proxy.call("POST", "/api/v1/users", body, token=None)
+                self.assertIn(status, (400, 404, 422), text)
+                answer = json.loads(text)
+                self.assertEqual(answer["name"], "")
+                self.assertTrue(answer["error"])
+        status, text = await self.proxy.call(
+            "POST", "/api/v1/users", {"pool": "unknown.example:1", "user": "u", "password": ""}, token=None
+        )
+        self.assertEqual((status, json.loads(text)["name"]), (404, ""))
+
+
+if __name__ == "__main__":
+    main()
