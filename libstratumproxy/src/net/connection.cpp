@@ -18,7 +18,7 @@ constexpr std::uint32_t max_discarded = 256 * 1024;
 }  // namespace
 
 connection::connection(shard& owner, executor where, side peer, unique_fd socket, admission::ticket place, time_point now)
-    : heard(now), owner_(owner), descriptor_(where), place_(std::move(place)), peer_(peer) {
+    : heard(now), progressed(now), owner_(owner), descriptor_(where), place_(std::move(place)), peer_(peer) {
   asio::error_code failed;
   descriptor_.assign(socket.get(), failed);
   if (!failed) socket.release();

@@ -156,7 +156,10 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
              worker.agent);
   if (auto* const link = find(worker.link)) {
     attach(worker, *link);
-    if (is_restored) worker.give_job(*link, job_cause::restored, now);
+    if (is_restored) {
+      if (link->current_job()) link->is_renewed = false;
+      worker.give_job(*link, job_cause::restored, now);
+    }
   } else {
     open_link(worker, now);
   }

@@ -77,6 +77,10 @@ void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
       // Another link tries this login; the sweep asks again for this one.
       pool.gate.forget(*next);
       link->wait_for_refusal();
+      if (auto* const worker = worker_of(*link)) {
+        const auto* const words = refusals_.fresh(link->credential(), now);
+        worker->show("the pool refused the login" + (words ? ": " + *words : std::string()));
+      }
       continue;
     }
     ++pool.connects;

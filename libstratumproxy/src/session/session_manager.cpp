@@ -209,7 +209,7 @@ void session_manager::impl::sweep_worker(downstream_session& worker, time_point 
     }
     return;
   }
-  if (!worker.is_authorized()) {
+  if (!worker.is_mining()) {
     const auto age = now - worker.accepted_at;
     if ((!worker.heard_message() && age >= limits.first_message) || age >= limits.authorize) {
       worker_closes(worker, close_reason::login_deadline, worker.heard_message() ? "no login in time" : "no message in time", now);

@@ -14,6 +14,7 @@ constexpr std::size_t max_parked = 64;       // shares of one link
 constexpr unsigned max_bad_jobs = 10;        // in a row
 constexpr unsigned max_bad_lines = 10;       // in a row
 constexpr unsigned max_silent_verdicts = 3;  // in a row
+constexpr std::string_view connection_lost = "job not found: the pool's connection was lost";
 constexpr auto redirect_pause = std::chrono::minutes(1);
 
 }  // namespace
@@ -112,8 +113,12 @@ void upstream_session::tick(time_point now) {
   if (channel_ && silent_verdicts_ >= max_silent_verdicts) {
     return fail(close_reason::pool_silent, "no verdict for several shares in a row", now);
   }
-  const auto waited = [&](const parked_share& p) { return now - p.share.received >= config.share_wait; };
-  if (!parked_.empty() && waited(parked_.front())) reject_parked("job not found: the pool's connection was lost", now);
+  const auto has_waited = [&](const parked_share& p) { return now - p.share.received >= config.share_wait; };
+  while (!parked_.empty() && has_waited(parked_.front())) {
+    const auto first = std::move(parked_.front());
+    parked_.erase(parked_.begin());
+    reject(first, connection_lost, now);
+  }
 }
 
 // ---- the pool's lines ----------------------------------------------------------------------------------------------
@@ -291,7 +296,7 @@ void upstream_session::subscribed(const protocol::pool_response& response, time_
     extranonce1_ = result->extranonce1;
     extranonce2_size_ = result->extranonce2_size;
     jobs_.clear();
-    reject_parked("job not found: the pool's connection was lost", now);
+    reject_parked(connection_lost, now);
   }
   session_ = result->session.substr(0, max_text);
   subscribed_ = true;
@@ -380,12 +385,14 @@ void upstream_session::send_parked(time_point now) {
 }
 
 void upstream_session::reject_parked(std::string_view text, time_point now) {
-  for (const auto& parked : std::exchange(parked_, {})) {
-    listener_.link_verdict(*this, parked.share,
-                           {.outcome = metrics::share_record::verdict::rejected,
-                            .reason = metrics::reject_reason::no_pool, .code = 21, .text = text},
-                           now);
-  }
+  for (const auto& parked : std::exchange(parked_, {})) reject(parked, text, now);
+}
+
+void upstream_session::reject(const parked_share& parked, std::string_view text, time_point now) {
+  listener_.link_verdict(*this, parked.share,
+                         {.outcome = metrics::share_record::verdict::rejected,
+                          .reason = metrics::reject_reason::no_pool, .code = 21, .text = text},
+                         now);
 }
 
 }  // namespace stratumproxy::session

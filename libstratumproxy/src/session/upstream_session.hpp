@@ -166,6 +166,7 @@ class upstream_session {
   void asked_to_reconnect(const protocol::reconnect& where, time_point now);
   void bad_message(std::string_view what, bool is_job, time_point now);
   void send_parked(time_point now);
+  void reject(const parked_share& parked, std::string_view text, time_point now);
   void drop_answered();
 
   const link_id id_;
