@@ -276,9 +276,10 @@ metrics::snapshot session_manager::impl::snapshot(time_point now) const {
                          .protocol_errors = pool.protocol_errors});
   }
   for (const auto& [id, link] : links_) {
-    const auto row = std::find_if(all.pools.begin(), all.pools.end(),
-                                  [&](const metrics::pool_row& r) { return r.pool == link->pool_name(); });
-    if (row != all.pools.end()) ++row->links[static_cast<std::size_t>(link->state())];
+    // The rows are in the order of the endpoints, and every link has its endpoint.
+    const auto row = std::lower_bound(all.pools.begin(), all.pools.end(), link->pool_name(),
+                                      [](const metrics::pool_row& r, const std::string& pool) { return r.pool < pool; });
+    ++row->links[static_cast<std::size_t>(link->state())];
   }
   for (const auto& [key, counts] : totals_) {
     all.totals.push_back({.account = std::get<0>(key), .pool = std::get<1>(key), .algorithm = std::get<2>(key), .shares = *counts});

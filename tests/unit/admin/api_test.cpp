@@ -25,7 +25,7 @@ struct api {
   memory_store database;
   collecting_log log;
   std::atomic<bool> ready{true};
-  std::string registered;
+  collecting_log registered;
   std::unique_ptr<access_rules> access;
   http_server server;
 
@@ -36,7 +36,7 @@ struct api {
     server.set_guard([this](const http_request& request) { return access->check(request); });
     add_routes(server, {.database = database,
                         .log = log,
-                        .on_registered = [this](const std::string& name) { registered = name; },
+                        .on_registered = [this](const std::string& name) { registered.write({.event = name, .session = {}, .worker = {}, .account = {}, .pool = {}, .detail = {}}); },
                         .database_up = [this] { return !database.down; },
                         .ready = [this] { return ready.load(); },
                         .metrics = [] { return std::string("# a page\n"); }});
@@ -74,7 +74,7 @@ TEST_CASE("a user is registered, and found again by POST and PUT") {
   const auto [name, error] = name_and_error(first);
   CHECK(name.size() == 16);
   CHECK(error.empty());
-  CHECK(web.registered == name);
+  CHECK(web.registered.lines() == std::vector<std::string>{name + ' '});
   for (const std::string method : {"POST", "PUT"}) {
     const auto again = web.ask(post("/api/v1/users", user("POOL.Example:3333"), "", method));
     CHECK(status_of(again) == 201);
