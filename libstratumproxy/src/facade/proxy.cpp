@@ -1,7 +1,5 @@
 #include "stratumproxy/proxy.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <chrono>
 #include <future>
@@ -10,10 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "net/endpoint.hpp"
+#include "facade/listening.hpp"
 #include "net/shard_thread.hpp"
 #include "net/shell.hpp"
-#include "net/socket.hpp"
 
 namespace stratumproxy {
 namespace {
@@ -24,20 +21,6 @@ constexpr std::chrono::seconds snapshot_limit{5};
 unsigned shard_count(const options& config) {
   const unsigned wanted = config.threads != 0 ? config.threads : std::thread::hardware_concurrency();
   return std::clamp(wanted, 1u, max_shards);
-}
-
-result<net::endpoint> address_to_listen_on(const std::string& text) {
-  const auto parts = net::split_host_port(text);
-  if (!parts) return parts.error();
-  const auto& [host, port] = *parts;
-  if (auto literal = net::endpoint::literal(host, port)) return literal;
-  const auto found = net::look_up(host);
-  if (found.empty()) return errc::bad_address;
-  // Miners know the proxy by an IPv4 address if it has one.
-  const auto ipv4 = std::find_if(found.begin(), found.end(), [](const auto& one) { return one.family() == AF_INET; });
-  net::endpoint chosen = ipv4 != found.end() ? *ipv4 : found.front();
-  chosen.set_port(port);
-  return chosen;
 }
 
 }  // namespace
@@ -65,23 +48,19 @@ struct proxy::impl {
 std::error_code proxy::impl::start() try {
   const std::lock_guard lock(mutex);
   if (shell) return {};
-  const auto address = address_to_listen_on(config.address);
-  if (!address) return address.error();
   const unsigned count = shard_count(config);
-  auto sockets = net::listen_on(*address, count);
-  if (!sockets) return sockets.error();
-  const auto local = net::endpoint::local_of(sockets->front().get());
-  if (!local) return local.error();
+  auto open = facade::listen_on(config.address, count);
+  if (!open) return open.error();
 
   auto common = std::make_unique<net::shell>(config, accounts, log, sink);
   for (unsigned i = 0; i < count; ++i) common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   std::vector<std::unique_ptr<net::shard_thread>> made;
   for (unsigned i = 0; i < count; ++i)
-    made.push_back(std::make_unique<net::shard_thread>(*common, i, std::move((*sockets)[i])));
+    made.push_back(std::make_unique<net::shard_thread>(*common, i, std::move(open->sockets[i])));
   for (const auto& one : made) one->start();
   shell = std::move(common);
   shards = std::move(made);
-  bound = local->text();
+  bound = std::move(open->address);
   return {};
 } catch (const std::system_error& error) {
   return error.code();

@@ -87,8 +87,7 @@ void shard::settle() {
     being_flushed_.clear();
   }
   if (drain_waiters_.empty() || !manager_->drained() || !lingering_.empty()) return;
-  for (auto& done : drain_waiters_) done.set_value();
-  drain_waiters_.clear();
+  for (shard_task& done : std::exchange(drain_waiters_, {})) done(*this);
 }
 
 void shard::flush(const connection::pointer& to) {
@@ -348,7 +347,7 @@ void shard::name_resolved(channel_id channel, const std::vector<endpoint>& found
   if (const auto dial = dials_.find(channel); dial != dials_.end()) std::shared_ptr(dial->second)->resolved(found, now_);
 }
 
-void shard::drain(std::promise<void> done) {
+void shard::drain(shard_task done) {
   listener_->close();
   manager_->drain(now_);
   drain_waiters_.push_back(std::move(done));

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,8 +51,8 @@ class shard final : public session::session_host, public std::enable_shared_from
   void account_found(session::lookup_id lookup, account_lookup found);
   void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
   void arrive(migrant who);
-  /// `done` is kept once no worker is left; broken if the shard is stopped before.
-  void drain(std::promise<void> done);
+  /// `done` is called once no worker is left; destroyed without it if the shard is stopped before.
+  void drain(shard_task done);
   [[nodiscard]] metrics::snapshot snapshot() const;
   /// Closes everything; the io_context then runs out of work.
   void stop();
@@ -123,7 +122,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   std::vector<connection::pointer> being_flushed_;
   bool introducing_ = false;           ///< the manager names a connection that is not in connections_ yet
   std::vector<shard_task> postponed_;  ///< what it asked for unknown channels meanwhile
-  std::vector<std::promise<void>> drain_waiters_;
+  std::vector<shard_task> drain_waiters_;
   bool stopped_ = false;
   std::uint64_t refused_ = 0;
   std::uint64_t exhaustions_ = 0;

@@ -39,7 +39,9 @@ void shard_thread::start() {
 std::future<void> shard_thread::drain() {
   std::promise<void> done;
   auto drained = done.get_future();
-  impl_->mail->post([done = std::move(done)](shard& self) mutable { self.drain(std::move(done)); });
+  impl_->mail->post([done = std::move(done)](shard& self) mutable {
+    self.drain([done = std::move(done)](shard&) mutable { done.set_value(); });
+  });
   return drained;
 }
 

@@ -103,14 +103,15 @@ void encode_configured(std::string& out, std::string_view id, const configure& a
       out += '"';
     }
   }
-  const auto grant = [&](bool was_asked, std::string_view extension) {
+  const auto answer = [&](bool was_asked, std::string_view extension, bool granted) {
     if (!was_asked) return;
     append_member(out, first, extension);
-    out += "true";
+    out += granted ? "true" : "false";
   };
-  grant(asked.minimum_difficulty, "minimum-difficulty");
-  grant(asked.subscribe_extranonce, "subscribe-extranonce");
-  grant(asked.info, "info");
+  // The pool sets the difficulty: a minimum can be wished for, not promised.
+  answer(asked.minimum_difficulty, "minimum-difficulty", false);
+  answer(asked.subscribe_extranonce, "subscribe-extranonce", true);
+  answer(asked.info, "info", true);
   for (std::size_t i = 0; i < asked.unknown_count; ++i) {
     append_member(out, first, asked.unknown[i]);
     out += "false";

@@ -36,7 +36,7 @@ void encode_configure_request(std::string& out, std::uint64_t id, std::uint32_t 
 
 void encode_subscribe_request(std::string& out, std::uint64_t id, std::string_view agent, std::string_view session) {
   begin_request(out, id, "mining.subscribe");
-  append_json_string(out, agent);
+  if (!agent.empty()) append_json_string(out, agent);
   if (!session.empty()) {
     out += ',';
     append_json_string(out, session);

@@ -122,9 +122,7 @@ void session_manager::impl::account_found(const lookup& asked, const account_loo
 void session_manager::impl::admit(downstream_session& worker, const std::shared_ptr<const account>& owner,
                                   const std::string& rig, time_point now) {
   const auto& route = owner->routes.front();
-  const auto user = pool_login(route.pool.login_template, route.user, owner->name, rig);
-  const auto credential = route.pool.name() + '\n' + user + '\n' + route.password;
-  if (const auto* const words = refusals_.fresh(credential, now)) {
+  if (const auto* const words = refusals_.fresh(upstream_session::credential_of(route), now)) {
     log_worker(log_level::info, "login_failed", worker, "the pool refused the login before");
     return worker.authorize_answer(false, 24, "pool refused the login: " + *words, now);
   }

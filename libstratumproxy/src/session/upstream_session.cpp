@@ -27,10 +27,14 @@ upstream_session::upstream_session(link_id id, std::shared_ptr<const account> ow
       route_(route),
       login_(std::move(login)),
       pool_name_(owner_->routes[route].pool.name()),
-      credential_(pool_name_ + '\n' + login_ + '\n' + owner_->routes[route].password),
+      credential_(credential_of(owner_->routes[route])),
       shard_(shard),
       listener_(listener),
       down_since_(now) {}
+
+std::string upstream_session::credential_of(const account_route& route) {
+  return route.pool.name() + '\n' + route.user + '\n' + route.password;
+}
 
 void upstream_session::enter(metrics::link_state state) {
   if (state_ == state) return;

@@ -106,7 +106,9 @@ class upstream_session {
   [[nodiscard]] const std::shared_ptr<const account>& owner() const noexcept { return owner_; }
   [[nodiscard]] const account_route& route() const noexcept { return owner_->routes[route_]; }
   [[nodiscard]] const std::string& pool_name() const noexcept { return pool_name_; }
+  /// What a refused login is remembered by: all rigs of an account have the same.
   [[nodiscard]] const std::string& credential() const noexcept { return credential_; }
+  [[nodiscard]] static std::string credential_of(const account_route& route);
   [[nodiscard]] const std::string& extranonce1() const noexcept { return extranonce1_; }
   [[nodiscard]] unsigned extranonce2_size() const noexcept { return extranonce2_size_; }
   [[nodiscard]] std::uint32_t version_mask() const noexcept { return version_mask_; }

@@ -69,7 +69,7 @@ TEST_CASE("the configure reply has exactly the keys that were asked for") {
   CHECK(configured(R"([["version-rolling"],{}])", 0u) == "{\"id\":1,\"result\":{\"version-rolling\":false},\"error\":null}\n");
   CHECK(configured("[[]]", 0x1fffe000u) == "{\"id\":1,\"result\":{},\"error\":null}\n");
   CHECK(configured(R"([["info","x\"y","subscribe-extranonce","minimum-difficulty"],{}])", 1u) ==
-        R"({"id":1,"result":{"minimum-difficulty":true,"subscribe-extranonce":true,"info":true,"x\"y":false},"error":null})"
+        R"({"id":1,"result":{"minimum-difficulty":false,"subscribe-extranonce":true,"info":true,"x\"y":false},"error":null})"
         "\n");
 }
 
@@ -90,6 +90,7 @@ TEST_CASE("requests to a pool") {
       "\n");
   CHECK(line(encode_subscribe_request, 2u, "agent/1", "") ==
         "{\"id\":2,\"method\":\"mining.subscribe\",\"params\":[\"agent/1\"]}\n");
+  CHECK(line(encode_subscribe_request, 2u, "", "") == R"({"id":2,"method":"mining.subscribe","params":[]})" "\n");
   CHECK(line(encode_subscribe_request, 2u, "agent/1", "s\"1") ==
         "{\"id\":2,\"method\":\"mining.subscribe\",\"params\":[\"agent/1\",\"s\\\"1\"]}\n");
   CHECK(line(encode_authorize_request, 18446744073709551615u, "u.1", "p\\") ==

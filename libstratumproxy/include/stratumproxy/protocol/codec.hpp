@@ -52,7 +52,8 @@ void encode_rejected(std::string& out, std::string_view id, int code, std::strin
 void encode_text_result(std::string& out, std::string_view id, std::string_view text);            ///< "pong", a version
 void encode_subscribed(std::string& out, std::string_view id, std::string_view session, std::string_view extranonce1,
                        unsigned extranonce2_size);
-/// Answers exactly the extensions that `asked` names. `mask` 0: version-rolling is answered false.
+/// Answers exactly the extensions that `asked` names. `mask` 0: version-rolling is answered false. So is minimum-difficulty,
+/// always: the pool sets the difficulty.
 void encode_configured(std::string& out, std::string_view id, const configure& asked, std::uint32_t mask);
 void encode_set_difficulty(std::string& out, double difficulty);
 void encode_set_version_mask(std::string& out, std::uint32_t mask);
@@ -66,6 +67,7 @@ void encode_foreign_refusal(std::string& out, dialect which, std::string_view id
 
 // Requests to a pool.
 void encode_configure_request(std::string& out, std::uint64_t id, std::uint32_t mask);
+/// An empty agent goes with an empty session: some pools take no parameter at all.
 void encode_subscribe_request(std::string& out, std::uint64_t id, std::string_view agent, std::string_view session);
 void encode_authorize_request(std::string& out, std::uint64_t id, std::string_view user, std::string_view password);
 void encode_extranonce_subscribe_request(std::string& out, std::uint64_t id);

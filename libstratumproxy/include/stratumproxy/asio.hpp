@@ -1,0 +1,53 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include <asio/io_context.hpp>
+
+#include "stratumproxy/account.hpp"
+#include "stratumproxy/log.hpp"
+#include "stratumproxy/metrics.hpp"
+#include "stratumproxy/options.hpp"
+
+namespace stratumproxy {
+
+/// A Stratum proxy on the io_context of a program that has one: one shard, whatever options::threads says. The only public
+/// header that shows Asio; it must be the (standalone) Asio that the library was built with.
+///
+/// Thread: one thread runs the io_context, and every method belongs to that thread, or to a time when nobody runs it. The
+/// account source may answer from any thread; it, the log sink and the metrics sink are called on the io_context's thread
+/// and must not call the proxy back: asio::post to the context instead. The proxy keeps some threads of its own to look up
+/// names of pools.
+///
+/// Ownership: the io_context, account source and sinks are borrowed and outlive the proxy. Nothing else needs to be
+/// waited for: after stop() the io_context runs out of the proxy's work by itself.
+class asio_proxy {
+ public:
+  asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr);
+  ~asio_proxy();  ///< stops
+  asio_proxy(const asio_proxy&) = delete;
+  asio_proxy& operator=(const asio_proxy&) = delete;
+
+  /// Binds; miners are served while the io_context runs. An empty code, also when it has been started before, or why
+  /// not: bad_address, address_in_use, or the system's error. May be called again after stop().
+  [[nodiscard]] std::error_code start();
+  /// The bound address, HOST:PORT, once started.
+  [[nodiscard]] const std::string& address() const noexcept;
+  /// Stops accepting, answers what arrived, and closes each worker. `done` is called from the io_context when no worker
+  /// is left: at once when the proxy is not running, and never if it is stopped meanwhile.
+  void drain(std::function<void()> done);
+  /// Ends at once. Idempotent.
+  void stop();
+
+  /// A copy of the counters. Empty when not running.
+  [[nodiscard]] metrics::snapshot snapshot() const;
+
+ private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+}  // namespace stratumproxy

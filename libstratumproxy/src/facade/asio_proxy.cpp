@@ -1,0 +1,70 @@
+#include "stratumproxy/asio.hpp"
+
+#include <utility>
+
+#include <asio/post.hpp>
+
+#include "facade/listening.hpp"
+#include "net/shard.hpp"
+#include "net/shell.hpp"
+
+namespace stratumproxy {
+
+struct asio_proxy::impl {
+  impl(asio::io_context& on, options given, account_source& from, log_sink& to, metrics::sink* listener)
+      : io(on), config(std::move(given)), accounts(from), log(to), sink(listener) {}
+
+  asio::io_context& io;
+  const options config;
+  account_source& accounts;
+  log_sink& log;
+  metrics::sink* const sink;
+
+  std::string bound;
+  std::unique_ptr<net::shell> shell;
+  std::shared_ptr<net::shard> shard;
+};
+
+asio_proxy::asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink)
+    : impl_(std::make_unique<impl>(io, std::move(config), accounts, log, sink)) {}
+
+asio_proxy::~asio_proxy() { stop(); }
+
+std::error_code asio_proxy::start() try {
+  if (impl_->shard) return {};
+  auto open = facade::listen_on(impl_->config.address, 1);
+  if (!open) return open.error();
+  auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink);
+  common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
+  auto made = std::make_shared<net::shard>(*common, 0, impl_->io, std::move(open->sockets.front()));
+  made->start();
+  impl_->shell = std::move(common);
+  impl_->shard = std::move(made);
+  impl_->bound = std::move(open->address);
+  return {};
+} catch (const std::system_error& error) {
+  return error.code();
+}
+
+const std::string& asio_proxy::address() const noexcept { return impl_->bound; }
+
+void asio_proxy::drain(std::function<void()> done) {
+  if (!impl_->shard) return asio::post(impl_->io, std::move(done));
+  // Posted, so that `done` may stop or destroy the proxy: the shard is still busy when it finds that it is empty.
+  auto when_empty = [&io = impl_->io, done = std::move(done)](net::shard&) mutable { asio::post(io, std::move(done)); };
+  impl_->shell->mailboxes.front()->post(
+      [when_empty = std::move(when_empty)](net::shard& self) mutable { self.drain(std::move(when_empty)); });
+}
+
+// What still waits in the io_context keeps the shard or a connection alive, finds it closed, and touches nothing else.
+void asio_proxy::stop() {
+  if (!impl_->shard) return;
+  impl_->shard->stop();
+  impl_->shell->mailboxes.front()->close();
+  impl_->shard.reset();
+  impl_->shell.reset();
+}
+
+metrics::snapshot asio_proxy::snapshot() const { return impl_->shard ? impl_->shard->snapshot() : metrics::snapshot{}; }
+
+}  // namespace stratumproxy
