@@ -91,12 +91,13 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-void send_all(int socket, std::string_view text) {
+[[nodiscard]] bool send_all(int socket, std::string_view text) {
   while (!text.empty()) {
     const auto sent = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent <= 0) die("send");
+    if (sent <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(sent));
   }
+  return true;
 }
 
 /// Blocking lines of a socket.
@@ -154,7 +155,7 @@ void pool(int listening) {
       counting = false;
       out += job(++jobs);
     }
-    send_all(socket, out);
+    if (!send_all(socket, out)) break;  // the proxy stops first at the end
   }
   ::close(socket);
 }
@@ -195,8 +196,9 @@ int main() {
     ::setsockopt(miner, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     auto there = loopback(static_cast<std::uint16_t>(std::stoi(bound.substr(bound.rfind(':') + 1))));
     if (::connect(miner, reinterpret_cast<sockaddr*>(&there), sizeof(there)) != 0) die("connect");
-    send_all(miner, "{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"m\"]}\n"
-                    "{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"0123456789abcdef.rig\",\"x\"]}\n");
+    const std::string login = "{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"m\"]}\n"
+                    "{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"0123456789abcdef.rig\",\"x\"]}\n";
+    if (!send_all(miner, login)) die("login");
     lines from(miner);
     std::string line, current;
     std::uint64_t sent = 0, accepted = 0, refused = 0, counted = 0, since_job = 0;
@@ -206,7 +208,7 @@ int main() {
                     "{\"id\":4,\"method\":\"mining.submit\",\"params\":[\"0123456789abcdef.rig\",\"%s\",\"%06llx\",\"66a00000\",\"%08llx\"]}\n",
                     current.c_str(), static_cast<unsigned long long>(sent & 0xffffff), static_cast<unsigned long long>(sent));
       ++sent;
-      send_all(miner, share);
+      if (!send_all(miner, share)) die("submit");
     };
     while (counted < measured && refused == 0 && from.next(line)) {
       if (line.find("\"method\":\"mining.notify\"") != std::string::npos) {

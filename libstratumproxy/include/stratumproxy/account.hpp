@@ -17,7 +17,7 @@ struct pool_info {
   double divider = 1;      ///< expected hashes of a share = 2^32 * difficulty / divider
   unsigned coinb1_index = 2;  ///< position of coinb1 in mining.notify: 2, but 3 for LBRY (claim trie before it)
   std::string login_template = "{user}.{rig}";  ///< what the pool sees as login; {user}, {rig} and {account} are replaced
-  std::vector<std::string> reconnect_hosts;     ///< further hosts that this pool's client.reconnect may name
+  std::vector<std::string> reconnect_hosts{};   ///< further hosts that this pool's client.reconnect may name
 
   [[nodiscard]] std::string name() const;  ///< "host:port", IPv6 in brackets; the label `pool` of every metric
 };
