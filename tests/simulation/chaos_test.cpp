@@ -9,11 +9,6 @@ using namespace simulation;
 
 namespace {
 
-/// The three ledgers of one run: what the miners were told, what the proxy counted, what the pools were given.
-struct ledgers {
-  std::uint64_t told_yes = 0, told_no = 0, told_unknown = 0;
-};
-
 std::uint64_t sum(const stratumproxy::metrics::snapshot& now, std::uint64_t stratumproxy::metrics::share_counts::*what) {
   std::uint64_t all = 0;
   for (const auto& row : now.totals) all += row.shares.*what;
@@ -46,7 +41,7 @@ TEST_CASE("the share laws hold whatever happens to miners and pools") {
   for (int event = 0; event < 20'000; ++event) {
     all.run_for(std::chrono::milliseconds(dice(20)));
     auto& worker = miners[dice(static_cast<unsigned>(miners.size()))];
-    switch (dice(24)) {
+    switch (dice(26)) {
       case 0:
         if (worker && worker->open) dice(3) == 0 ? worker->vanish() : worker->reset();
         break;
@@ -81,6 +76,19 @@ TEST_CASE("the share laws hold whatever happens to miners and pools") {
           worker->login("a" + std::to_string(dice(3)) + std::to_string(dice(3)) + ".r" + std::to_string(dice(9)), session);
         }
         break;
+      case 11:
+        if (!worker || !worker->open) {
+          const auto session = worker ? worker->session : std::string();
+          worker = all.connect(dice(2), "10.0.0." + std::to_string(dice(4)));
+          everybody.push_back(worker);
+          worker->authorize("a00.first");
+          if (dice(2)) all.run_for(5ms);
+          worker->subscribe(session);
+        }
+        break;
+      case 12:
+        if (worker && worker->open) worker->authorize(worker->user);
+        break;
       case 10:
         for (auto& link : pools[dice(3)]->links) {
           while (link->open && !link->withheld.empty()) {
@@ -102,6 +110,16 @@ TEST_CASE("the share laws hold whatever happens to miners and pools") {
   all.run_for(5min);
 
   const auto now = all.snapshot();
+  // Nothing is left over: a link for each worker, a worker for each connection that logged in.
+  std::uint64_t links = 0;
+  for (const auto& row : now.pools) {
+    for (const auto count : row.links) links += count;
+  }
+  CHECK(links == now.workers.size());
+  for (const auto& worker : now.workers) {
+    CHECK(worker.up);
+    CHECK(worker.shares.accepted + worker.shares.rejected_total() + worker.shares.unknown <= worker.shares.sent);
+  }
   std::uint64_t sent = 0, accepted = 0, unknown = 0, rejected = 0, forwarded = 0;
   sent = sum(now, &stratumproxy::metrics::share_counts::sent);
   accepted = sum(now, &stratumproxy::metrics::share_counts::accepted);

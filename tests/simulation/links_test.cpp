@@ -171,6 +171,118 @@ TEST_CASE("two submits with the same id are answered in the order asked") {
   CHECK(worker->replies[before + 2].accepted);
 }
 
+TEST_CASE("a refusal of the proxy's own does not overtake an earlier submit with the same id") {
+  house here;
+  auto worker = here.mining();
+  here.its_pool.answers_shares = false;
+  const auto& job = worker->jobs.back();
+  const auto share = [&](const std::string& of_job) {
+    worker->send("{\"id\":4,\"method\":\"mining.submit\",\"params\":[\"alice.rig\",\"" + of_job + "\",\"000000\",\"" +
+                 job.ntime + "\",\"00000001\"]}");
+  };
+  share(job.text_id);
+  share("1234");
+  const auto before = worker->replies.size();
+  here.all.run_for(1s);
+  CHECK(worker->replies.size() == before);
+  auto link = here.its_pool.newest();
+  link->send("{\"id\":" + link->withheld[0] + ",\"result\":true,\"error\":null}");
+  REQUIRE(here.all.until([&] { return worker->replies.size() == before + 2; }));
+  CHECK(worker->replies[before].accepted);
+  CHECK(worker->replies[before + 1].code == 21);
+}
+
+TEST_CASE("a configure after the first job gets a job under the new mask") {
+  house here;
+  auto worker = here.mining();
+  worker->send(R"({"id":80,"method":"mining.configure","params":[["version-rolling"],{"version-rolling.mask":"1fffe000"}]})");
+  REQUIRE(here.all.until([&] { return worker->jobs.size() == 2; }));
+  worker->send("{\"id\":81,\"method\":\"mining.submit\",\"params\":[\"alice.rig\",\"" + worker->jobs.back().text_id +
+               "\",\"000000\",\"" + worker->jobs.back().ntime + "\",\"00000001\",\"00c00000\"]}");
+  here.all.run_for(1s);
+  REQUIRE(worker->reply_to(81));
+  CHECK(worker->reply_to(81)->accepted);
+  CHECK(here.its_pool.ledger.back().bits == "00c00000");
+}
+
+TEST_CASE("shares parked for one account are not counted for the next") {
+  house here;
+  auto& other = here.all.add_pool("other.example:1");
+  here.all.add_account("bob", "other.example:1");
+  auto worker = here.mining();
+  here.all.run_for(30s);
+  here.its_pool.up = false;
+  here.its_pool.drop_all();
+  here.all.run_for(100ms);
+  for (int i = 0; i < 3; ++i) (void)worker->submit();
+  worker->authorize("bob.rig");
+  REQUIRE(here.all.until([&] { return other.open_links() == 1; }));
+  here.all.run_for(1s);
+  const auto now = here.all.snapshot();
+  CHECK(now.workers.at(0).shares.sent == 0);
+  CHECK(now.workers.at(0).shares.rejected_total() == 0);
+}
+
+TEST_CASE("many rigs that are refused together wait as long as one") {
+  house here;
+  here.its_pool.refuses_login = "no such user";
+  std::vector<std::shared_ptr<miner>> rigs;
+  for (int i = 0; i < 20; ++i) {
+    rigs.push_back(here.all.connect());
+    rigs.back()->login("alice.r" + std::to_string(i));
+  }
+  here.all.run_for(2s);
+  here.its_pool.refuses_login.clear();
+  REQUIRE(here.all.until([&] { return rigs[0]->has_job() || rigs[19]->has_job() || !rigs[0]->open; }, 62s));
+  auto later = here.all.connect();
+  later->login("alice.later");
+  REQUIRE(here.all.until([&] { return later->has_job(); }, 12s));
+}
+
+TEST_CASE("a rig that the pool does not know does not lock its account out") {
+  house here;
+  auto good = here.mining("alice.good");
+  here.its_pool.refuses_login = "unknown worker";
+  auto bad = here.all.connect();
+  bad->login("alice.typo");
+  REQUIRE(here.all.until([&] { return !bad->messages.empty(); }));
+  here.its_pool.refuses_login.clear();
+  auto another = here.mining("alice.another");
+  auto again = here.all.connect();
+  again->login("alice.typo");
+  REQUIRE(here.all.until([&] { return again->replies.size() == 2; }));
+  CHECK(again->replies[1].code == 24);
+}
+
+TEST_CASE("a pool that sends a probing link elsewhere before it is live does not keep the others waiting") {
+  stratumproxy::options config;
+  config.session.hold = 10min;
+  house here(9, config);
+  auto one = here.mining("alice.one");
+  auto two = here.mining("alice.two");
+  here.all.run_for(30s);
+  here.its_pool.up = false;
+  here.its_pool.drop_all();
+  here.all.run_for(30s);
+  const auto links = here.its_pool.links.size();
+  here.its_pool.up = true;
+  REQUIRE(here.all.until([&] { return here.its_pool.links.size() > links; }, 61s));
+  here.its_pool.newest()->send(R"({"id":null,"method":"client.reconnect","params":[]})");
+  REQUIRE(here.all.until([&] { return here.its_pool.open_links() == 2; }, 2min));
+}
+
+TEST_CASE("a pool that lets links in and drops them soon after is asked less and less") {
+  stratumproxy::options config;
+  config.session.hold = 1h;
+  house here(6, config);
+  auto worker = here.mining();
+  for (int i = 0; i < 600; ++i) {
+    here.all.run_for(500ms);
+    here.its_pool.drop_all();
+  }
+  CHECK(here.its_pool.attempts <= 15);
+}
+
 TEST_CASE("a refused login is told, remembered for all workers of it, and probed by one link") {
   house here;
   here.its_pool.refuses_login = "no such user";
@@ -190,6 +302,19 @@ TEST_CASE("a refused login is told, remembered for all workers of it, and probed
   CHECK(here.its_pool.attempts == 1);
   here.all.run_for(5s);  // hold time
   CHECK_FALSE(worker->open);
+}
+
+TEST_CASE("a password that the pool repeats is told to nobody") {
+  house here;
+  here.its_pool.refuses_login = "wrong password secret for user";
+  auto worker = here.all.connect();
+  worker->login("alice");
+  REQUIRE(here.all.until([&] { return !worker->messages.empty(); }));
+  auto other = here.all.connect();
+  other->login("alice");
+  REQUIRE(here.all.until([&] { return other->replies.size() == 2; }));
+  CHECK(worker->messages[0] == "the pool refused the login: wrong password *** for user");
+  CHECK(other->replies[1].text == "pool refused the login: wrong password *** for user");
 }
 
 TEST_CASE("workers are told and closed when no pool was there for the hold time") {

@@ -10,7 +10,7 @@ import socket
 import struct
 
 from house import SHARED, HouseTest
-from waiting import until
+from waiting import SLOWNESS, until
 
 CATALOGUE = SHARED / "bad_inputs.jsonl"
 
@@ -166,8 +166,12 @@ class BadInputsTest(HouseTest):
             self.skipTest(f"no catalogue at {CATALOGUE}")
         self.proxy = await self.daemon(
             config={
-                "limits": {"first_message_seconds": 1.5, "authorize_seconds": 20},
-                "upstream": {"verdict_timeout_seconds": 1.5, "retry_max_seconds": 0.2, "share_wait_seconds": 1},
+                "limits": {"first_message_seconds": 4 * SLOWNESS, "authorize_seconds": 30 * SLOWNESS},
+                "upstream": {
+                    "verdict_timeout_seconds": 4 * SLOWNESS,
+                    "retry_max_seconds": 0.2,
+                    "share_wait_seconds": 4 * SLOWNESS,
+                },
             }
         )
         self.pool_a, self.pool_b = await self.pool(), await self.pool(seed=2)

@@ -104,11 +104,11 @@ class Daemon:
             self.db,
             "--web.token-file",
             str(self.directory / "token"),
-            "--log.level",
-            self.log_level,
             "--threads",
             str(self.threads),
         ]
+        if self.log_level:  # else the file's
+            command += ["--log.level", self.log_level]
         if self.tag:
             command += ["--metrics.tag", self.tag]
         return command + self.arguments
@@ -179,11 +179,21 @@ class Daemon:
     def _proc(self, name):
         return pathlib.Path(f"/proc/{self.process.pid}/{name}")
 
-    def rss_kib(self):
+    def _status_kib(self, name):
         for line in self._proc("status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1])
         raise AssertionError("the daemon is gone")
+
+    def rss_kib(self):
+        return self._status_kib("VmRSS")
+
+    def forget_peak(self):
+        """From now on peak_kib() is the most memory since this call."""
+        self._proc("clear_refs").write_text("5")
+
+    def peak_kib(self):
+        return self._status_kib("VmHWM")
 
     def cpu_seconds(self):
         fields = self._proc("stat").read_text().rpartition(")")[2].split()

@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 
+import ports
 from waiting import Changes, LIMIT
 from wire import Framing, dump, make_job
 
@@ -320,11 +321,18 @@ class FakePool:
         return [c for c in self.live if c.ready]
 
     async def start(self):
-        self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, backlog=4096, limit=1 << 20
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
+        for port in [self.port] if self.port else ports.numbers():
+            try:
+                self._server = await asyncio.start_server(
+                    self._accept, "127.0.0.1", port, backlog=4096, limit=1 << 20
+                )
+            except OSError as error:
+                if self.port or not ports.taken(error):
+                    raise
+            else:
+                self.port = port
+                return self
+        raise AssertionError("no free port")
 
     async def _accept(self, reader, writer):
         connection = PoolConnection(self, reader, writer, len(self.connections))

@@ -84,8 +84,12 @@ class HouseTest(unittest.IsolatedAsyncioTestCase):
 
     def new_miner(self, daemon, account, rig="rig1", **options):
         miner = FakeMiner(daemon.stratum, f"{account}.{rig}" if rig else account, **options)
-        self.addCleanup(miner.close)
+        self.addCleanup(self._end_miner, miner)
         return miner
+
+    def _end_miner(self, miner):
+        miner.close()
+        self.assertEqual(found_in(b"".join(miner.raw).decode("utf-8", errors="replace")), [], "a miner was told a secret")
 
     async def miner(self, daemon, account, rig="rig1", **options):
         """A miner that is logged in and has a job."""

@@ -60,7 +60,10 @@ class memory_store final : public stratumproxyd::store {
     check();
     const std::lock_guard lock(mutex_);
     const auto found = std::ranges::find(algorithms_, value.name, &stratumproxy::algorithm::info::name);
-    if (found != algorithms_.end()) return found->divider == value.divider ? write_outcome::exists : write_outcome::conflict;
+    if (found != algorithms_.end()) {
+      const bool same = found->divider == value.divider && found->speaks == value.speaks && found->coinb1_index == value.coinb1_index;
+      return same ? write_outcome::exists : write_outcome::conflict;
+    }
     algorithms_.push_back(value);
     ++writes;
     return write_outcome::created;
@@ -76,10 +79,15 @@ class memory_store final : public stratumproxyd::store {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
-    if (std::ranges::find(algorithms_, value.algorithm, &stratumproxy::algorithm::info::name) == algorithms_.end())
-      return write_outcome::unknown_algorithm;
+    const auto kind = std::ranges::find(algorithms_, value.algorithm, &stratumproxy::algorithm::info::name);
+    if (kind == algorithms_.end()) return write_outcome::unknown_algorithm;
     const auto found = std::ranges::find(pools_, value.pool, &stratumproxyd::pool_record::pool);
-    if (found != pools_.end()) return found->algorithm == value.algorithm ? write_outcome::exists : write_outcome::conflict;
+    if (found != pools_.end()) {
+      const bool same = found->algorithm == value.algorithm &&
+                        (!value.divider || found->divider.value_or(kind->divider) == *value.divider) &&
+                        found->login_template == value.login_template && found->reconnect_hosts == value.reconnect_hosts;
+      return same ? write_outcome::exists : write_outcome::conflict;
+    }
     pools_.push_back(value);
     ++writes;
     return write_outcome::created;

@@ -5,23 +5,20 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
+import ports
 from canaries import DATABASE_PASSWORD
 
 BINARIES = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+# Two tests on one server may make it at the same moment.
+_ROLE = f"""DO $$ BEGIN CREATE ROLE spx LOGIN PASSWORD '{DATABASE_PASSWORD}';
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"""
 
 
 def available():
     return bool(BINARIES)
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class TemporaryPostgresql:
@@ -36,7 +33,7 @@ class TemporaryPostgresql:
             entry = pwd.getpwnam("postgres")
             os.chown(self._root, entry.pw_uid, entry.pw_gid)
             self._as = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-        self.port = _free_port()
+        self.port = ports.free()
         self._server = None
         self._run(
             "initdb", "-D", self._data, "-A", "trust", "--auth-host=scram-sha-256", "-U", "postgres", "-N"
@@ -90,8 +87,7 @@ class TemporaryPostgresql:
 
     def database(self, name):
         """A fresh database with an owner of its own; its URL."""
-        if not self.sql("SELECT 1 FROM pg_roles WHERE rolname='spx'").strip():
-            self.sql(f"CREATE ROLE spx LOGIN PASSWORD '{DATABASE_PASSWORD}'")
+        self.sql(_ROLE)
         self.sql(f'CREATE DATABASE "{name}" OWNER spx')
         return f"postgresql://spx:{DATABASE_PASSWORD}@127.0.0.1:{self.port}/{name}"
 
@@ -162,8 +158,7 @@ class _Given:
         return result.stdout
 
     def database(self, name):
-        if not self._sql("SELECT 1 FROM pg_roles WHERE rolname='spx'").strip():
-            self._sql(f"CREATE ROLE spx LOGIN PASSWORD '{DATABASE_PASSWORD}'")
+        self._sql(_ROLE)
         self._sql(f'DROP DATABASE IF EXISTS "{name}"')
         self._sql(f'CREATE DATABASE "{name}" OWNER spx')
         rest = self._url.partition("://")[2].partition("@")[2] or self._url.partition("://")[2]

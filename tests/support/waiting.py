@@ -13,7 +13,7 @@ LIMIT = 10.0 * SLOWNESS
 
 
 def figure(small, full):
-    """A size of a test: small by default, the figure of the acceptance list with SPX_SCALE=full."""
+    """A size of a test: small by default, the figure of a farm with SPX_SCALE=full (scripts/test --full)."""
     return full if os.environ.get("SPX_SCALE") == "full" else small
 
 

@@ -82,7 +82,7 @@ struct pool_row {
   std::uint64_t connects = 0;         ///< connection attempts
   std::uint64_t drops = 0;            ///< live links that were lost
   std::uint64_t refused_logins = 0;
-  std::uint64_t protocol_errors = 0;  ///< lines or fields that were not usable
+  std::uint64_t protocol_errors = 0;  ///< connections given up because of what the pool sent
 };
 
 /// Totals since the proxy was made; they never fall.

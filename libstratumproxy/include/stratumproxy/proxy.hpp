@@ -33,7 +33,8 @@ class proxy {
   /// Ends at once. Idempotent.
   void stop();
 
-  /// A copy of the counters; waits for each shard's next free moment. Empty when not running.
+  /// A copy of the counters; waits for each shard's next free moment. Without any event when not running,
+  /// or when a shard did not answer within 5 s.
   [[nodiscard]] metrics::snapshot snapshot();
 
  private:

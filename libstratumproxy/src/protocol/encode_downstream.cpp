@@ -4,7 +4,7 @@
 #include "protocol/json_text.hpp"
 #include "stratumproxy/protocol/codec.hpp"
 
-// Towards miners `id`, `result` and `error` are always there: some firmware fails when one is missing (protocol.md A).
+// Towards miners `id`, `result` and `error` are always there: some firmware fails when one is missing.
 namespace stratumproxy::protocol {
 namespace {
 

@@ -9,7 +9,7 @@
 namespace stratumproxy::protocol {
 namespace {
 
-// Missing and null parameters count as none (protocol.md A); any other kind than an array is unusable.
+// Missing and null parameters count as none: some miners send no list. Any other kind than an array is unusable.
 bool is_list(json_value params) noexcept { return params.is_array() || params.is_nothing(); }
 
 miner_body read_subscribe(std::string_view method, json_value params) {

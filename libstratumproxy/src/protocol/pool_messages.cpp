@@ -163,7 +163,7 @@ int read_error_code(json_value value) noexcept {
   return fits ? static_cast<int>(*code) : other_error;
 }
 
-// [code, text, trace], shorter ones, {code, message}, a bare text, a bare number, true (protocol.md A).
+// [code, text, trace], shorter ones, {code, message}, a bare text, a bare number, true: pools write all of these.
 void read_error(pool_response& response, json_value error) noexcept {
   response.has_error = !error.is_nothing();
   if (error.is_array()) {

@@ -10,6 +10,7 @@ namespace stratumproxy::session {
 namespace {
 
 constexpr unsigned max_sent_away = 2;
+constexpr unsigned max_moves = 50;  // of one connection
 constexpr auto sent_away_window = std::chrono::minutes(10);
 
 [[nodiscard]] unsigned miner_bytes_for(const split_options& split, const std::string& agent) {
@@ -35,7 +36,9 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     return false;
   }
   auto named = session_id::parse(asked.session);
-  if (!named) named = worker.handed_over ? worker.expected_session : hints_->returning(worker.address(), worker.agent, now);
+  if (worker.is_authorized()) {
+    named.reset();  // it has a pool and a link already: it goes on as it is
+  } else if (!named) named = worker.handed_over ? worker.expected_session : hints_->returning(worker.address(), worker.agent, now);
 
   if (named && !worker.handed_over && named->shard(settings_.shards) != settings_.shard) {
     shard_.events.count(happening::session_handed_over);
@@ -43,7 +46,8 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     handover what{.peer = worker.peer(), .address = worker.address(), .age = now - worker.accepted_at,
                   .version_rolling = worker.version_rolling, .version_mask = worker.wanted_mask,
                   .extranonce_subscribed = worker.extranonce_subscribed,
-                  .suggested_difficulty = worker.suggested_difficulty, .session = named->text(), .unread = worker.unread()};
+                  .suggested_difficulty = worker.suggested_difficulty, .suggested_target = worker.suggested_target,
+                  .session = named->text(), .unread = worker.unread()};
     const auto shard = named->shard(settings_.shards);
     channels_.erase(channel);
     worker.disconnected(now);
@@ -74,7 +78,7 @@ void session_manager::impl::give_identity(downstream_session& worker, downstream
   }
   worker.told_extranonce1 = worker.mark;
   worker.told_extranonce2_size = worker.miner_bytes;
-  const auto* const link = before ? find(before->link) : nullptr;
+  const auto* const link = find(before ? before->link : worker.link);
   if (link && link->extranonce2_size() != 0 && link->extranonce2_size() < split.mark_bytes + worker.miner_bytes) {
     worker.told_extranonce1 = link->extranonce1();
     worker.told_extranonce2_size = link->extranonce2_size();
@@ -88,7 +92,10 @@ bool session_manager::impl::may_roll(downstream_session& worker, time_point now)
 void session_manager::impl::worker_wishes(downstream_session& worker, time_point now) {
   auto* const link = find(worker.link);
   if (!link) return;
-  if (worker.version_rolling) link->request_version_rolling(now);
+  if (worker.version_rolling) {
+    link->request_version_rolling(now);
+    if (link->is_live() && link->version_mask() != 0) worker.give_mask(*link, now);
+  }
   if (worker.suggested_difficulty == 0 && !worker.suggested_target.empty()) {
     worker.suggested_difficulty = algorithm::difficulty_from_target(worker.suggested_target, link->route().pool.divider);
   }
@@ -98,8 +105,7 @@ void session_manager::impl::worker_wishes(downstream_session& worker, time_point
 // ---- authorize -------------------------------------------------------------------------------------------------------
 
 void session_manager::impl::worker_authorizes(downstream_session& worker, std::string_view account, std::string_view rig,
-                                              time_point now) {
-  (void)now;
+                                              time_point) {
   const auto id = next_lookup_++;
   lookups_[id] = {worker.id(), std::string(account), clean_rig(rig)};
   shard_.host.find_account(lookup_id{id}, account);
@@ -122,7 +128,12 @@ void session_manager::impl::account_found(const lookup& asked, const account_loo
 void session_manager::impl::admit(downstream_session& worker, const std::shared_ptr<const account>& owner,
                                   const std::string& rig, time_point now) {
   const auto& route = owner->routes.front();
-  if (const auto* const words = refusals_.fresh(upstream_session::credential_of(route), now)) {
+  const auto credential = upstream_session::credential_of(route);
+  const auto* words = refusals_.fresh(credential, now);
+  if (!words) {
+    words = refusals_.fresh(credential + '\n' + pool_login(route.pool.login_template, route.user, owner->name, rig), now);
+  }
+  if (words) {
     log_worker(log_level::info, "login_failed", worker, "the pool refused the login before");
     return worker.authorize_answer(false, 24, "pool refused the login: " + *words, now);
   }
@@ -132,6 +143,7 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
   }
   worker.authorize_answer(true, 0, {}, now);
   no_stranger_any_more(worker);
+  if (!worker.owner) worker.rig = rig;
   const bool is_restored = restore(worker, *owner, now);
 
   const bool is_other = worker.owner && worker.owner->name != owner->name;
@@ -140,34 +152,41 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
     worker.shares = {};
     worker.window.reset();
     worker.rig.clear();
-    if (auto* const former = find(worker.link)) {
+    if (auto* const former = find(std::exchange(worker.link, std::nullopt))) {
       if (auto* const older = find(worker.former_link)) destroy(*older, now);
-      worker.former_link = worker.link;
+      worker.former_link = former->id();
       retire(*former, now);
     }
-    worker.link.reset();
     worker.job = 0;
+    if (++worker.moves > max_moves) {
+      return worker_closes(worker, close_reason::error_budget, "too many moves between accounts", now);
+    }
   }
   worker.owner = owner;
   if (worker.rig.empty()) worker.rig = rig;
-  log_worker(log_level::info, is_restored ? "worker_restored" : is_other ? "worker_moved" : "worker_authorized", worker,
-             worker.agent);
+  worker.note_rig(rig);
   if (auto* const link = find(worker.link)) {
     attach(worker, *link);
     if (is_restored) {
       if (link->current_job()) link->is_renewed = false;
-      worker.give_job(*link, job_cause::restored, now);
+      worker.give_job(*link, job_cause::again, now);
     }
   } else {
     open_link(worker, now);
   }
   worker_wishes(worker, now);
+  log_worker(log_level::info, is_restored ? "worker_restored" : is_other ? "worker_moved" : "worker_authorized", worker,
+             worker.agent);
 }
 
 // The session that the worker's subscribe named becomes this one. True when it did.
 bool session_manager::impl::restore(downstream_session& worker, const account& owner, time_point now) {
   if (!worker.restores) return false;
   auto* const before = find(*std::exchange(worker.restores, std::nullopt));
+  if (worker.owner) {
+    if (before && before->claimed_by == worker.id()) before->claimed_by.reset();
+    return false;
+  }
   if (!before || !before->owner || before == &worker) return false;
   const auto known = sessions_.find(before->session);
   if (known == sessions_.end() || known->second != before->id()) return false;
@@ -203,8 +222,9 @@ bool session_manager::impl::sent_away_too_often(const downstream_session& worker
     sent_away_.erase(found);
     return false;
   }
-  // It knows the pool's extranonce now, so it will not be sent away again.
-  if (worker.told_extranonce1 != worker.mark) return false;
+  // It knows the extranonce of its own account's link now, so it will not be sent away again.
+  auto* const before = worker.restores ? find(*worker.restores) : nullptr;
+  if (worker.told_extranonce1 != worker.mark && before && before->owner && before->owner->name == owner.name) return false;
   return found->second.times >= max_sent_away;
 }
 
@@ -218,7 +238,11 @@ void session_manager::impl::worker_closes(downstream_session& worker, close_reas
     ++record.times;
     hints_->expect(worker.address(), worker.agent, worker.session, now + grace);
   }
-  if (reason == close_reason::version_mask) {
+  if (reason == close_reason::version_mask && worker.owner) {
+    // Once: whoever rolls on after that is told so at each share.
+    auto& record = sent_away_[sent_away_key(worker, *worker.owner, worker.rig) + "\nmask"];
+    if (record.times != 0 && now - record.since <= sent_away_window) return;
+    record = {1, now};
     hints_->expect_no_rolling(worker.address(), now + grace);
     hints_->expect(worker.address(), worker.agent, worker.session, now + grace);
   }

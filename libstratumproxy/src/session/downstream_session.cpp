@@ -15,6 +15,7 @@ using metrics::reject_reason;
 using outcome = metrics::share_record::verdict;
 
 constexpr std::size_t max_agent = 128;
+constexpr std::size_t max_proxy_agent = 512;     // names the proxies before it
 constexpr std::size_t max_empty_lines = 100;     // in a row
 constexpr unsigned max_rolled_without_mask = 10;
 constexpr std::uint32_t max_ntime_ahead = 7'200;  // seconds that a miner may roll; ckpool takes 7,000, others 7,200
@@ -64,7 +65,9 @@ downstream_session::downstream_session(worker_id id, channel_id channel, std::st
 // ---- lines -----------------------------------------------------------------------------------------------------------
 
 bool downstream_session::must_wait() const noexcept {
-  return looking_up_ || waiting_ >= shard_.config.limits.in_flight;
+  const auto limit = shard_.config.limits.in_flight;
+  // Answered submits stay in the queue behind one that has no verdict: that must end somewhere, too.
+  return looking_up_ || congested_ || waiting_ >= limit || in_flight_.size() >= 16 * limit;
 }
 
 void downstream_session::receive(std::span<char> bytes, time_point now) {
@@ -145,7 +148,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
 
     void operator()(const protocol::subscribe& m) const {
       if (!worker.subscribed_) {
-        worker.agent = protocol::printable(m.agent, max_agent);
+        worker.agent = protocol::printable(m.agent, m.agent.starts_with("stratumproxy/") ? max_proxy_agent : max_agent);
         if (!worker.listener_.worker_subscribes(worker, m, now)) return;
         worker.subscribed_ = true;
         std::string().swap(worker.line_);
@@ -155,7 +158,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
       }
     }
     void operator()(const protocol::authorize& m) const { worker.authorize(silent ? std::string_view{} : id, m, now); }
-    void operator()(const protocol::submit& m) const { worker.submit(id, m, now); }
+    void operator()(const protocol::submit& m) const { worker.submit(silent ? std::string_view{} : id, m, now); }
     void operator()(const protocol::configure& m) const { worker.configure(silent ? std::string_view{} : id, m, now); }
     void operator()(const protocol::suggest_difficulty& m) const {
       if (m.value > 0) {
@@ -190,7 +193,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
       worker.listener_.worker_closes(worker, close_reason::wrong_protocol, name(m.which), now);
     }
     void operator()(const protocol::malformed& m) const {
-      if (m.method == "mining.submit") return worker.submit_malformed(id, now);
+      if (m.method == "mining.submit") return worker.submit(silent ? std::string_view{} : id, std::nullopt, now);
       if (m.method == "mining.authorize") {
         worker.authorize_id_ = silent ? std::string_view{} : id;
         return worker.authorize_answer(false, 24, "unusable login", now);
@@ -250,14 +253,26 @@ void downstream_session::configure(std::string_view id, const protocol::configur
 
 // ---- shares ----------------------------------------------------------------------------------------------------------
 
-void downstream_session::submit_malformed(std::string_view id, time_point now) {
-  submit(id, {}, now);
+void downstream_session::note_rig(const std::string& name) {
+  constexpr std::size_t most = 64;
+  if (name.empty() || name == rig || more_rigs_.size() >= most) return;
+  if (std::find(more_rigs_.begin(), more_rigs_.end(), name) == more_rigs_.end()) more_rigs_.push_back(name);
 }
 
-void downstream_session::submit(std::string_view id, const protocol::submit& share, time_point now) {
-  if (!subscribed_) return protocol::encode_error(shard_.out, id, 25, "not subscribed");
-  if (!authorized_) return protocol::encode_error(shard_.out, id, 24, "not authorized");
+// Miners send the login they authorized with, the account alone, only the rig, or nothing; never another account's.
+bool downstream_session::is_own_name(std::string_view name) const {
+  return name.empty() || split_login(name).account == owner->name || name == rig ||
+         std::find(more_rigs_.begin(), more_rigs_.end(), name) != more_rigs_.end();
+}
 
+// Nothing instead of a share: its parameters could not be used.
+void downstream_session::submit(std::string_view id, const std::optional<protocol::submit>& submitted, time_point now) {
+  if (!subscribed_ || !authorized_) {
+    if (id.empty()) return;
+    return subscribed_ ? protocol::encode_error(shard_.out, id, 24, "not authorized")
+                       : protocol::encode_error(shard_.out, id, 25, "not subscribed");
+  }
+  const protocol::submit share = submitted.value_or(protocol::submit{});
   const auto job_id = protocol::parse_job_id(share.job);
   auto* const link_of_job = job_id ? listener_.link_of_job(*this, *job_id) : nullptr;
   auto* const record = link_of_job ? link_of_job->jobs().find(*job_id) : nullptr;
@@ -275,9 +290,8 @@ void downstream_session::submit(std::string_view id, const protocol::submit& sha
   what.totals->sent_one += one;
 
   const auto bad = [&](int code, std::string_view text, reject_reason reason) { refuse(what, code, text, reason, now); };
-  if (share.nonce.empty() && share.job.empty()) return bad(20, "unusable parameters", reject_reason::malformed);
-  // Miners send the login they authorized with, the account alone, only the rig, or nothing; never another account's.
-  if (!share.worker.empty() && share.worker != rig && split_login(share.worker).account != owner->name)
+  if (!submitted) return bad(20, "unusable parameters", reject_reason::malformed);
+  if (!is_own_name(share.worker))
     return bad(24, "not authorized as this worker", reject_reason::unauthorized);
   if (!record) return bad(21, "job not found", reject_reason::stale);
   if (share.extranonce2.size() != record->extranonce2_bytes * 2 || !is_hex(share.extranonce2))
@@ -318,8 +332,25 @@ void downstream_session::submit(std::string_view id, const protocol::submit& sha
 void downstream_session::refuse(const ticket& share, int code, std::string_view text, reject_reason reason, time_point now) {
   if (share.own) ++shares.rejected[static_cast<std::size_t>(reason)];
   ++share.totals->rejected[static_cast<std::size_t>(reason)];
-  protocol::encode_error(shard_.out, share.id, code, text);
-  shard_.flush(*channel_);
+  const auto earlier_waits = [&] {
+    for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+      if (!in_flight_[i].is_answered && in_flight_[i].id == share.id) return true;
+    }
+    return false;
+  };
+  if (earlier_waits()) {
+    // Miners that give every submit the same id tell the answers apart by their order alone.
+    auto& entry = in_flight_.push_back({});
+    entry.sequence = next_sequence_++;
+    entry.id = share.id;
+    entry.is_judged = true;
+    entry.how = {.outcome = outcome::rejected, .reason = reason, .code = code};
+    entry.text = text;
+    ++waiting_;
+  } else if (!share.id.empty()) {
+    protocol::encode_error(shard_.out, share.id, code, text);
+    shard_.flush(*channel_);
+  }
   listener_.share_ended(*this, {.outcome = outcome::rejected, .reason = reason, .code = code, .text = text}, share.difficulty,
                         duration{0});
   watch_ratio(reason != reject_reason::stale && reason != reject_reason::no_pool, now);
@@ -346,7 +377,6 @@ void downstream_session::share_verdict(const judged_share& share, const verdict&
   auto& judged = in_flight_[index];
   judged.is_judged = true;
   judged.how = how;
-  // Miners that give every submit the same id tell the answers apart by their order alone.
   const auto same_id_waits = [&] {
     for (std::uint32_t i = 0; i < index; ++i) {
       if (!in_flight_[i].is_answered && in_flight_[i].id == judged.id) return true;
@@ -374,6 +404,7 @@ void downstream_session::share_verdict(const judged_share& share, const verdict&
 }
 
 void downstream_session::answer(const submitted& share) {
+  if (share.id.empty()) return;
   if (share.how.outcome == outcome::accepted) return protocol::encode_true(shard_.out, share.id);
   protocol::encode_error(shard_.out, share.id, share.how.code, share.how.text);
 }
@@ -441,12 +472,13 @@ void downstream_session::give_job(upstream_session& link, job_cause cause, time_
   const std::size_t pad_bytes =
       is_spliced ? link.extranonce2_size() - told_extranonce1.size() / 2 - told_extranonce2_size : 0;
   auto ntime = work->ntime;
-  if (cause == job_cause::restored) {
+  if (cause == job_cause::again) {
     if (pad_bytes > 0) {
       ++link.pad;
     } else {
       const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - link.job_received()).count();
-      ntime += static_cast<std::uint32_t>(std::max<std::int64_t>(1, age));
+      link.ntime_ahead = std::max(link.ntime_ahead + 1, static_cast<std::uint32_t>(age));
+      ntime += link.ntime_ahead;
     }
   }
   auto& record = link.jobs().add(shard_.next_job_id++);
@@ -473,6 +505,8 @@ void downstream_session::give_job_again(upstream_session& link, bool clean, time
   if (!channel_ || !is_mining() || !link.current_job() || congested_) return;
   const auto* const record = link.jobs().find(job);
   if (!record) return give_job(link, job_cause::pushed, now);
+  // Under the same id it would be weighed by the difficulty that it had, while the miner takes the new one.
+  if (record->difficulty != in_force(link)) return give_job(link, job_cause::again, now);
   std::string insert;
   if (!record->prefix.empty()) {
     insert = link.extranonce1();
@@ -484,7 +518,8 @@ void downstream_session::give_job_again(upstream_session& link, bool clean, time
 }
 
 void downstream_session::refresh(upstream_session& link, time_point now) {
-  if (!channel_ || !is_mining() || told_difficulty == 0) return;
+  if (!channel_ || !is_mining() || congested_) return;
+  if (told_difficulty == 0) told_difficulty = first_difficulty;
   // Without a pool there is no work to offer, and none is made up; but a word keeps cgminer from leaving.
   last_sent = now;
   protocol::encode_set_difficulty(shard_.out, told_difficulty);
@@ -493,23 +528,23 @@ void downstream_session::refresh(upstream_session& link, time_point now) {
 }
 
 void downstream_session::give_difficulty(upstream_session& link, time_point now) {
-  if (!channel_ || !is_mining() || told_difficulty == in_force(link)) return;
+  if (!channel_ || !is_mining() || congested_ || told_difficulty == in_force(link)) return;
   last_sent = now;
   encode_difficulty(link);
   shard_.flush(*channel_);
 }
 
 void downstream_session::give_mask(upstream_session& link, time_point now) {
-  if (!channel_ || !is_mining()) return;
-  const auto before = told_mask;
+  if (!channel_ || !is_mining() || congested_) return;
   encode_mask(link);
   shard_.flush(*channel_);
   // In effect at once, but a share is judged by the mask of its job: the same work under the new one.
-  if (told_mask != before) give_job(link, job_cause::restored, now);
+  const auto* const record = link.jobs().find(job);
+  if (record && record->version_mask != (wanted_mask & link.version_mask())) give_job(link, job_cause::again, now);
 }
 
 void downstream_session::show(std::string_view text) {
-  if (!channel_) return;
+  if (!channel_ || congested_) return;
   protocol::encode_show_message(shard_.out, text);
   shard_.flush(*channel_);
 }

@@ -26,7 +26,7 @@ namespace stratumproxy::session {
 enum class job_cause : std::uint8_t {
   pushed,    // the pool sent it
   moved,     // the worker is new on the link, or the link is new: a clean job
-  restored,  // the worker is back and had it already: it must not search the same space again
+  again,     // the worker had it already: it must not search the same space once more
 };
 
 /// One worker: the proxy as a pool of a miner, over its connections. Outlives the connection while its session may be restored.
@@ -67,6 +67,8 @@ class downstream_session {
   /// Goes on with what was kept while it had to wait.
   void resume(time_point now);
   [[nodiscard]] bool must_wait() const noexcept;
+  /// One more rig that logged in on this connection.
+  void note_rig(const std::string& name);
 
   // ---- what the owner tells it
   void authorize_answer(bool good, int code, std::string_view text, time_point now);
@@ -83,7 +85,7 @@ class downstream_session {
   [[nodiscard]] std::optional<bool> take_missed_job() noexcept;  // whether a clean one was among them
   /// The connection is gone; verdicts that come now are only counted.
   void disconnected(time_point now);
-  /// Continues what another session of the same worker was: difficulty, rigs, window, link.
+  /// Continues what another session of the same worker was: difficulty, window, link.
   void take_over(downstream_session& before);
   /// Nothing was said for long: difficulty and job once more.
   void refresh(upstream_session& link, time_point now);
@@ -119,7 +121,8 @@ class downstream_session {
   std::string suggested_target;               // becomes a difficulty once the algorithm is known
   double told_difficulty = 0;
   std::shared_ptr<const account> owner;       // set once authorized
-  std::string rig;
+  std::string rig;                            // the first one; labels and the pool see it
+  unsigned moves = 0;                         // to other accounts, on this connection
   std::optional<link_id> link;
   std::optional<link_id> former_link;         // of the account before; its late shares still go there
   std::uint64_t job = 0;                      // the last one it was given
@@ -160,8 +163,8 @@ class downstream_session {
   void unusable_line(std::error_code why, time_point now);
   void authorize(std::string_view id, const protocol::authorize& asked, time_point now);
   void configure(std::string_view id, const protocol::configure& asked, time_point now);
-  void submit(std::string_view id, const protocol::submit& share, time_point now);
-  void submit_malformed(std::string_view id, time_point now);
+  void submit(std::string_view id, const std::optional<protocol::submit>& submitted, time_point now);
+  [[nodiscard]] bool is_own_name(std::string_view name) const;
   void refuse(const ticket& share, int code, std::string_view text, metrics::reject_reason reason, time_point now);
   void answer(const submitted& share);
   void spend_error(time_point now);
@@ -187,6 +190,7 @@ class downstream_session {
   bool congested_ = false;
   std::optional<bool> missed_job_;
   std::string authorize_id_;    // of the look-up; "" wants no reply
+  std::vector<std::string> more_rigs_;  // that logged in on this connection, beside `rig`
   unsigned errors_ = 0;
   unsigned failed_authorizes_ = 0;
   unsigned rolled_without_mask_ = 0;

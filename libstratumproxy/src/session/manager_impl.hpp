@@ -85,6 +85,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   // ---- routing.cpp
   upstream_session* link_of_job(downstream_session& worker, std::uint64_t job) override;
   void share_ended(downstream_session& worker, const verdict& how, double difficulty, duration round_trip) override;
+  void report(const std::string& account, const pool_info& pool, const std::string& pool_name,
+              const downstream_session* worker, const verdict& how, double difficulty, duration round_trip);
   void link_live(upstream_session& link, time_point now) override;
   void link_job(upstream_session& link, bool repeated, time_point now) override;
   void link_difficulty(upstream_session& link, time_point now) override;

@@ -1,6 +1,7 @@
 #include "session/pool_gate.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace stratumproxy::session {
 
@@ -15,15 +16,15 @@ void pool_gate::forget(link_id link) {
 
 void pool_gate::succeeded(link_id, time_point now) {
   prober_.reset();
-  if (failures_ == 0) return;
-  failures_ = 0;
+  if (!std::exchange(is_closed_, false)) return;
   for (auto& t : waiting_) t.at = now + random_below(random_, config_.spread);
 }
 
 void pool_gate::failed(link_id link, time_point now) {
   // Links that were on their way when the pool went down fail one after the other: that is one failure, not many.
-  if (failures_ > 0 && prober_ != link) return;
+  if (is_closed_ && prober_ != link) return;
   prober_.reset();
+  is_closed_ = true;
   const unsigned doublings = std::min(failures_, 20U);
   ++failures_;
   const duration full = std::min<duration>(config_.retry_max, config_.retry_min * (1U << doublings));
@@ -32,7 +33,7 @@ void pool_gate::failed(link_id link, time_point now) {
 
 std::optional<link_id> pool_gate::next(time_point now) {
   if (waiting_.empty()) return std::nullopt;
-  if (is_closed()) {
+  if (is_closed_) {
     if (prober_ || now < retry_at_) return std::nullopt;
     prober_ = waiting_.front().link;
     waiting_.erase(waiting_.begin());
@@ -50,7 +51,7 @@ std::optional<link_id> pool_gate::next(time_point now) {
 
 time_point pool_gate::due(time_point now) const {
   if (waiting_.empty()) return time_point::max();
-  if (is_closed()) return prober_ ? time_point::max() : retry_at_;
+  if (is_closed_) return prober_ ? time_point::max() : retry_at_;
   auto earliest = time_point::max();
   for (const auto& t : waiting_) {
     earliest = std::min(earliest, t.at);

@@ -14,7 +14,7 @@ namespace stratumproxy::session {
 /// The back-off of one pool endpoint on one shard. Links ask for a turn; the gate says who may connect and when.
 ///
 ///          failed()                       succeeded()
-///   open ------------> closed(retry_at) ---------------> open
+///   open ------------> closed(retry_at) ---------------> open, but the delay goes on growing until settled()
 ///                        |        ^                       those who waited are spread over `spread`
 ///          one prober at |        | failed(): the delay doubles, with jitter
 ///          a time        +--------+
@@ -28,14 +28,14 @@ class pool_gate {
   void forget(link_id link);
   void succeeded(link_id link, time_point now);
   void failed(link_id link, time_point now);
+  /// A link has lived for long: the pool is sound again.
+  void settled() noexcept { failures_ = 0; }
 
   /// A link whose turn it is; call until there is none.
   [[nodiscard]] std::optional<link_id> next(time_point now);
   /// When next() may have something; time_point::max() for never.
   [[nodiscard]] time_point due(time_point now) const;
 
-  [[nodiscard]] bool is_closed() const noexcept { return failures_ > 0; }
-  [[nodiscard]] bool is_idle() const noexcept { return waiting_.empty() && !prober_ && failures_ == 0; }
 
  private:
   struct turn {
@@ -48,7 +48,8 @@ class pool_gate {
   const random_source& random_;
   std::vector<turn> waiting_;  // in the order of asking
   std::optional<link_id> prober_;
-  unsigned failures_ = 0;
+  bool is_closed_ = false;
+  unsigned failures_ = 0;  // in a row, without a link that lived
   time_point retry_at_{};
   time_point paced_until_{};
 };

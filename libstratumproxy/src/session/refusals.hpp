@@ -18,6 +18,7 @@ class refusals {
 
   void refused(const std::string& credential, std::string text, time_point now) {
     auto& entry = entries_[credential];
+    if (now < entry.until) return;  // others who were on their way when the first was refused
     entry.delay = entry.delay.count() == 0
                       ? duration(config_.refusal_min)
                       : std::min<duration>(entry.delay * 2, config_.refusal_max);

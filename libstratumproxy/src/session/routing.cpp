@@ -10,8 +10,7 @@ namespace {
 
 using outcome = metrics::share_record::verdict;
 
-constexpr std::size_t max_chain = 200;              // bytes of the agent; a longer way through proxies is a loop
-constexpr auto stable_after = std::chrono::seconds(10);  // a link that lives shorter than this failed
+constexpr std::size_t max_chain = 400;  // bytes of the agent
 
 // "stratumproxy/0.1.0 (a b)": the instances that are before this one, so that the last one sees a loop of any length.
 [[nodiscard]] std::string chain_of(const std::string& agent) {
@@ -73,12 +72,12 @@ void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
       pool.gate.forget(*next);
       continue;
     }
-    if (!refusals_.may_try(link->credential(), link->id(), now)) {
+    if (!refusals_.may_try(link->refusal_key, link->id(), now)) {
       // Another link tries this login; the sweep asks again for this one.
       pool.gate.forget(*next);
       link->wait_for_refusal();
       if (auto* const worker = worker_of(*link)) {
-        const auto* const words = refusals_.fresh(link->credential(), now);
+        const auto* const words = refusals_.fresh(link->refusal_key, now);
         worker->show("the pool refused the login" + (words ? ": " + *words : std::string()));
       }
       continue;
@@ -103,7 +102,7 @@ void session_manager::impl::destroy(upstream_session& link, time_point now) {
   if (owned == links_.end()) return;
   auto& pool = endpoint_of(link);
   pool.gate.forget(link.id());
-  refusals_.give_up(link.credential(), link.id());
+  refusals_.give_up(link.refusal_key, link.id());
   if (const auto channel = link.channel()) {
     ++shard_.events.pools_closed[static_cast<std::size_t>(close_reason::not_needed)];
     channels_.erase(*channel);
@@ -123,6 +122,7 @@ void session_manager::impl::link_live(upstream_session& link, time_point now) {
   auto& pool = endpoint_of(link);
   pool.gate.succeeded(link.id(), now);
   refusals_.accepted(link.credential());
+  refusals_.accepted(link.full_credential());
   if (std::exchange(pool.said_down, false)) log_link(log_level::info, "pool_back", link, {});
   log_link(log_level::debug, "link_live", link, {});
   link.is_renewed = true;
@@ -134,7 +134,7 @@ void session_manager::impl::give_current_job(upstream_session& link, time_point 
   auto* const worker = worker_of(link);
   if (!worker || !worker->is_connected() || !worker->is_mining() || !link.current_job()) return;
   // The same extranonce as before: a job that the worker had already must be searched elsewhere.
-  const auto cause = link.jobs().empty() ? job_cause::moved : job_cause::restored;
+  const auto cause = link.jobs().empty() ? job_cause::moved : job_cause::again;
   link.is_renewed = false;
   worker->give_job(link, cause, now);
 }
@@ -174,12 +174,13 @@ void session_manager::impl::link_lost(upstream_session& link, close_reason reaso
   ++shard_.events.pools_closed[static_cast<std::size_t>(reason)];
   if (reason == close_reason::protocol_error || reason == close_reason::line_too_long) ++pool.protocol_errors;
   const bool was_live = link.is_live();
-  const bool was_stable = was_live && now - link.live_since() >= stable_after;
+  const bool was_stable = was_live && now - link.live_since() >= upstream_session::stable_after;
   if (was_live) ++pool.drops;
   link.lost(now);
-  refusals_.give_up(link.credential(), link.id());
-  if (!was_stable && reason != close_reason::reconnect_asked) {
-    pool.gate.failed(link.id(), now);
+  refusals_.give_up(link.refusal_key, link.id());
+  const bool is_bad = !was_stable && reason != close_reason::reconnect_asked;
+  if (is_bad) pool.gate.failed(link.id(), now);
+  if (is_bad || reason == close_reason::pool_silent) {
     if (!std::exchange(pool.said_down, true)) {
       log_link(log_level::warning, "pool_down", link, std::string(name(reason)) + ": " + std::string(detail));
     }
@@ -191,6 +192,7 @@ void session_manager::impl::link_lost(upstream_session& link, close_reason reaso
   log_link(was_live ? log_level::info : log_level::debug, "link_lost", link,
            std::string(name(reason)) + ": " + std::string(detail));
   if (link.worker == worker_id{} || is_draining_) return destroy(link, now);
+  pool.gate.forget(link.id());  // it may have been the one to probe, and was sent elsewhere
   pool.gate.want(link.id(), now);
   connect_waiting(pool, now);
 }
@@ -200,8 +202,13 @@ void session_manager::impl::link_refused(upstream_session& link, std::string_vie
   ++pool.refused_logins;
   ++shard_.events.pools_closed[static_cast<std::size_t>(close_reason::refused)];
   pool.gate.succeeded(link.id(), now);  // it can be reached
-  const bool is_news = !refusals_.fresh(link.credential(), now);
-  refusals_.refused(link.credential(), std::string(text), now);
+  // Where another rig of the same account is live, the pool does not refuse the account but this rig.
+  const bool only_this = std::any_of(links_.begin(), links_.end(), [&](const auto& entry) {
+    return entry.second->is_live() && entry.second->credential() == link.credential();
+  });
+  link.refusal_key = only_this ? link.full_credential() : link.credential();
+  const bool is_news = !refusals_.fresh(link.refusal_key, now);
+  refusals_.refused(link.refusal_key, std::string(text), now);
   if (is_news) log_link(log_level::warning, "login_refused", link, text);
   const auto channel = *link.channel();
   channels_.erase(channel);
@@ -239,9 +246,9 @@ void session_manager::impl::link_verdict(upstream_session& link, const judged_sh
 
   auto* const worker = find(share.worker);
   auto* const heir = worker ? worker : worker_of(link);
+  if (shard_.sink) report(link.owner()->name, link.route().pool, link.pool_name(), heir, how, share.difficulty, round_trip);
   if (!heir) return;
   if (!worker && how.outcome == outcome::accepted) heir->window.add(one, now);  // found before it came back
-  if (shard_.sink) share_ended(*heir, how, share.difficulty, round_trip);
   if (!worker) return;
   const bool waited = worker->must_wait();
   worker->share_verdict(share, how, worker->link == link.id(), divider, now);
@@ -256,16 +263,28 @@ void session_manager::impl::link_late_verdict(upstream_session& link) {
 void session_manager::impl::share_ended(downstream_session& worker, const verdict& how, double difficulty,
                                         duration round_trip) {
   if (!shard_.sink || !worker.owner) return;
-  const auto* const link = find(worker.link);
-  shard_.sink->on_share({.outcome = how.outcome, .reason = how.reason, .account = worker.owner->name, .rig = worker.rig,
-                         .worker = worker.peer(), .algorithm = worker.owner->routes.front().pool.algorithm,
-                         .pool = link ? std::string_view(link->pool_name()) : std::string_view{},
-                         .difficulty = difficulty, .divider = worker.divider, .round_trip = round_trip});
+  const auto& pool = worker.owner->routes.front().pool;
+  report(worker.owner->name, pool, pool.name(), &worker, how, difficulty, round_trip);
+}
+
+void session_manager::impl::report(const std::string& account, const pool_info& pool, const std::string& pool_name,
+                                   const downstream_session* worker, const verdict& how, double difficulty,
+                                   duration round_trip) {
+  shard_.sink->on_share({.outcome = how.outcome, .reason = how.reason, .account = account,
+                         .rig = worker ? std::string_view(worker->rig) : std::string_view{},
+                         .worker = worker ? std::string_view(worker->peer()) : std::string_view{},
+                         .algorithm = pool.algorithm, .pool = pool_name, .difficulty = difficulty,
+                         .divider = pool.divider, .round_trip = round_trip});
 }
 
 void session_manager::impl::log_link(log_level level, std::string_view event, const upstream_session& link,
                                      std::string_view detail) const {
-  shard_.log({.level = level, .event = event, .account = link.owner()->name, .pool = link.pool_name(), .detail = detail});
+  const auto worker = workers_.find(link.worker);
+  const bool is_used = worker != workers_.end();
+  shard_.log({.level = level, .event = event,
+              .session = is_used ? std::string_view(worker->second->session_text).substr(0, 8) : std::string_view{},
+              .worker = is_used ? std::string_view(worker->second->peer()) : std::string_view{},
+              .account = link.owner()->name, .pool = link.pool_name(), .detail = detail});
 }
 
 }  // namespace stratumproxy::session

@@ -75,9 +75,10 @@ upstream_session* session_manager::impl::find(std::optional<link_id> id) {
 
 void session_manager::impl::log_worker(log_level level, std::string_view event, const downstream_session& worker,
                                        std::string_view detail) const {
+  const auto link = worker.link ? links_.find(*worker.link) : links_.end();
   shard_.log({.level = level, .event = event, .session = std::string_view(worker.session_text).substr(0, 8),
               .worker = worker.peer(), .account = worker.owner ? std::string_view(worker.owner->name) : std::string_view{},
-              .pool = {}, .detail = detail});
+              .pool = link != links_.end() ? std::string_view(link->second->pool_name()) : std::string_view{}, .detail = detail});
 }
 
 // ---- connections -------------------------------------------------------------------------------------------------------
@@ -106,7 +107,8 @@ void session_manager::impl::update_reading(downstream_session& worker) {
 void session_manager::impl::drop_connection(downstream_session& worker, close_reason reason, std::string_view detail,
                                             time_point now) {
   ++shard_.events.miners_closed[static_cast<std::size_t>(reason)];
-  log_worker(worker.is_authorized() ? log_level::info : log_level::debug, "worker_left", worker,
+  const bool is_of_interest = worker.is_authorized() || reason == close_reason::wrong_protocol;
+  log_worker(is_of_interest ? log_level::info : log_level::debug, "worker_left", worker,
              std::string(name(reason)) + (detail.empty() ? "" : ": ") + std::string(detail));
   channels_.erase(*worker.channel());
   no_stranger_any_more(worker);
@@ -135,9 +137,10 @@ void session_manager::impl::keep(downstream_session& worker) {
   worker.is_kept = true;
   kept_.push_back(worker.id());
   const auto& config = shard_.config.session;
-  enforce(kept_by_account_, worker.owner->name, config.max_kept_per_account,
+  const auto share_of = [&](std::size_t limit) { return std::max<std::size_t>(1, limit / settings_.shards); };
+  enforce(kept_by_account_, worker.owner->name, share_of(config.max_kept_per_account),
           [&](const downstream_session& other) { return other.owner->name == worker.owner->name; });
-  enforce(kept_by_address_, worker.address(), config.max_kept_per_address,
+  enforce(kept_by_address_, worker.address(), share_of(config.max_kept_per_address),
           [&](const downstream_session& other) { return other.address() == worker.address(); });
 }
 
@@ -180,7 +183,8 @@ void session_manager::impl::settle(time_point now) {
     const bool was_mining = worker->is_mining();
     if (!worker->must_wait() && !is_draining_) worker->resume(now);
     after_input(*worker, was_mining, now);
-    if ((is_draining_ || worker->is_ending) && worker->is_connected() && worker->in_flight() == 0) {
+    const bool is_owed = worker->in_flight() != 0 || (worker->is_ending && worker->must_wait());
+    if ((is_draining_ || worker->is_ending) && worker->is_connected() && !is_owed) {
       worker_closes(*worker, is_draining_ ? close_reason::shutdown : close_reason::peer_left, {}, now);
     }
   }
@@ -229,8 +233,9 @@ void session_manager::impl::sweep_worker(downstream_session& worker, time_point 
 void session_manager::impl::sweep_link(upstream_session& link, time_point now) {
   if (link.closes_at && now >= *link.closes_at && link.unanswered() == 0) return destroy(link, now);
   link.tick(now);
-  if (link.state() == metrics::link_state::refused && !link.channel() && !refusals_.fresh(link.credential(), now) &&
-      refusals_.may_try(link.credential(), link.id(), now)) {
+  if (link.is_live() && now - link.live_since() >= upstream_session::stable_after) endpoint_of(link).gate.settled();
+  if (link.state() == metrics::link_state::refused && !link.channel() && !refusals_.fresh(link.refusal_key, now) &&
+      refusals_.may_try(link.refusal_key, link.id(), now)) {
     link.try_again();
     endpoint_of(link).gate.want(link.id(), now);
   }
@@ -329,6 +334,7 @@ channel_id session_manager::adopt(handover what, time_point now) {
   worker.wanted_mask = worker.told_mask = what.version_mask;
   worker.extranonce_subscribed = what.extranonce_subscribed;
   worker.suggested_difficulty = what.suggested_difficulty;
+  worker.suggested_target = what.suggested_target;
   worker.preload(what.unread);
   me.to_resume_.push_back(worker.id());  // replies may leave once the host knows the channel
   return *worker.channel();
@@ -396,6 +402,8 @@ void session_manager::congested(channel_id channel, bool is_congested, time_poin
   if (found == me.channels_.end() || !found->second.worker) return;
   auto& worker = *found->second.worker;
   worker.congested(is_congested);
+  me.update_reading(worker);
+  if (!is_congested) me.to_resume_.push_back(worker.id());
   auto* const link = me.find(worker.link);
   if (!is_congested && link) {
     if (const auto clean = worker.take_missed_job()) {
@@ -442,8 +450,10 @@ void session_manager::drain(time_point now) {
 }
 
 bool session_manager::drained() const {
-  return std::none_of(impl_->workers_.begin(), impl_->workers_.end(),
-                      [](const auto& entry) { return entry.second->is_connected(); });
+  const auto is_connected = [](const auto& entry) { return entry.second->is_connected(); };
+  const auto waits = [](const auto& entry) { return entry.second->unanswered() != 0; };
+  return std::none_of(impl_->workers_.begin(), impl_->workers_.end(), is_connected) &&
+         std::none_of(impl_->links_.begin(), impl_->links_.end(), waits);
 }
 
 metrics::snapshot session_manager::snapshot(time_point now) const { return impl_->snapshot(now); }

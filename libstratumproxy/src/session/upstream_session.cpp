@@ -15,6 +15,7 @@ constexpr unsigned max_bad_jobs = 10;        // in a row
 constexpr unsigned max_bad_lines = 10;       // in a row
 constexpr unsigned max_silent_verdicts = 3;  // in a row
 constexpr std::string_view connection_lost = "job not found: the pool's connection was lost";
+constexpr auto suggestion_pause = std::chrono::seconds(10);
 constexpr auto redirect_pause = std::chrono::minutes(1);
 
 }  // namespace
@@ -30,7 +31,9 @@ upstream_session::upstream_session(link_id id, std::shared_ptr<const account> ow
       credential_(credential_of(owner_->routes[route])),
       shard_(shard),
       listener_(listener),
-      down_since_(now) {}
+      down_since_(now) {
+  refusal_key = credential_;
+}
 
 std::string upstream_session::credential_of(const account_route& route) {
   return route.pool.name() + '\n' + route.user + '\n' + route.password;
@@ -100,6 +103,7 @@ void upstream_session::tick(time_point now) {
       return fail(close_reason::timed_out, "the pool did not finish the handshake in time", now);
     }
   }
+  suggest_difficulty(wish_, now);
   if (is_live() && now - heard_ >= config.silence) return fail(close_reason::pool_silent, "no line for too long", now);
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     auto& entry = pending_[i];
@@ -158,7 +162,7 @@ void upstream_session::receive_line(std::span<char> line, time_point now) {
       if (link.is_live()) link.listener_.link_mask(link, now);
     }
     void operator()(const protocol::show_message& m) const {
-      link.listener_.link_message(link, protocol::printable(m.text, max_text));
+      link.listener_.link_message(link, link.words(m.text));
     }
     void operator()(const protocol::reconnect& m) const { link.asked_to_reconnect(m, now); }
     void operator()(const protocol::get_version&) const {
@@ -180,6 +184,18 @@ void upstream_session::receive_line(std::span<char> line, time_point now) {
   if (channel) shard_.flush(*channel);
 }
 
+std::string upstream_session::words(std::string_view text) const {
+  auto clean = protocol::printable(text, max_text);
+  // Some pools say which password it was that they refused. Shorter ones ("x") are no secrets, but parts of words.
+  const auto& password = route().password;
+  constexpr std::size_t shortest_secret = 4;
+  if (password.size() < shortest_secret) return clean;
+  for (auto at = clean.find(password); at != std::string::npos; at = clean.find(password, at)) {
+    clean.replace(at, password.size(), "***");
+  }
+  return clean;
+}
+
 void upstream_session::bad_message(std::string_view what, bool is_job, time_point now) {
   shard_.events.count(happening::pool_message_refused);
   const auto method = protocol::printable(what, 64);
@@ -192,7 +208,10 @@ void upstream_session::new_job(protocol::job&& job, time_point now) {
   bad_jobs_ = 0;
   const bool repeated = job_ && job_->same_work(job);
   job_ = std::move(job);
-  if (!repeated) job_received_ = now;
+  if (!repeated) {
+    job_received_ = now;
+    ntime_ahead = 0;
+  }
   if (is_live()) listener_.link_job(*this, repeated, now);
 }
 
@@ -269,11 +288,10 @@ void upstream_session::answered_share(pending& entry, const protocol::pool_respo
   if (entry.expired) return listener_.link_late_verdict(*this);
   --unanswered_;
   using outcome = metrics::share_record::verdict;
-  // The listener may submit the next share of its worker, so the entry may move.
   const auto share = entry.share;
   if (response.accepts()) return listener_.link_verdict(*this, share, {.outcome = outcome::accepted}, now);
 
-  const auto text = protocol::printable(response.error_text, max_text);
+  const auto text = words(response.error_text);
   verdict how{.outcome = outcome::rejected, .code = response.error_code, .text = text};
   if (response.has_error || response.result == protocol::pool_response::kind::false_) {
     how.reason = classify(response.error_code, text);
@@ -290,7 +308,7 @@ void upstream_session::subscribed(const protocol::pool_response& response, time_
   if (subscribed_) return;
   if (!response.succeeded()) {
     if (subscribe_attempts_ < 3) return subscribe(now);
-    const auto text = protocol::printable(response.error_text, max_text);
+    const auto text = words(response.error_text);
     return fail(close_reason::protocol_error, "the pool refused to subscribe: " + text, now);
   }
   const auto result = shard_.decoder.as_subscribe_result();
@@ -310,7 +328,7 @@ void upstream_session::subscribed(const protocol::pool_response& response, time_
 
 void upstream_session::authorized(const protocol::pool_response& response, time_point now) {
   if (!response.succeeded()) {
-    const auto text = protocol::printable(response.error_text, max_text);
+    const auto text = words(response.error_text);
     enter(metrics::link_state::refused);
     return listener_.link_refused(*this, text.empty() ? "no reason given" : text, now);
   }
@@ -329,11 +347,11 @@ void upstream_session::become_live_if_ready(time_point now) {
   if (state_ != metrics::link_state::handshaking || !subscribed_ || !authorized_ || configure_outstanding_) return;
   live_since_ = now;
   enter(metrics::link_state::live);
-  if (suggested_ > 0) {
-    protocol::encode_suggest_difficulty_request(shard_.out, ask(request::suggestion, now), suggested_);
-  }
   send_parked(now);
   shard_.flush(*channel_);
+  suggested_ = 0;
+  suggested_at_ = {};
+  suggest_difficulty(wish_, now);
   listener_.link_live(*this, now);
 }
 
@@ -346,9 +364,11 @@ void upstream_session::request_version_rolling(time_point now) {
 }
 
 void upstream_session::suggest_difficulty(double difficulty, time_point now) {
-  if (difficulty <= 0 || difficulty == suggested_) return;
-  suggested_ = difficulty;
-  if (!is_live()) return;
+  if (difficulty > 0) wish_ = difficulty;
+  // A miner may wish as often as it likes; the pool hears of it now and then.
+  if (!is_live() || wish_ == suggested_ || now - suggested_at_ < suggestion_pause) return;
+  suggested_ = wish_;
+  suggested_at_ = now;
   protocol::encode_suggest_difficulty_request(shard_.out, ask(request::suggestion, now), suggested_);
   shard_.flush(*channel_);
 }

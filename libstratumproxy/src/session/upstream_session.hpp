@@ -109,6 +109,8 @@ class upstream_session {
   /// What a refused login is remembered by: all rigs of an account have the same.
   [[nodiscard]] const std::string& credential() const noexcept { return credential_; }
   [[nodiscard]] static std::string credential_of(const account_route& route);
+  /// The same with the rig.
+  [[nodiscard]] std::string full_credential() const { return credential_ + '\n' + login_; }
   [[nodiscard]] const std::string& extranonce1() const noexcept { return extranonce1_; }
   [[nodiscard]] unsigned extranonce2_size() const noexcept { return extranonce2_size_; }
   [[nodiscard]] std::uint32_t version_mask() const noexcept { return version_mask_; }
@@ -129,6 +131,9 @@ class upstream_session {
   [[nodiscard]] std::pair<std::string, std::uint16_t> take_destination();
 
   protocol::line_framer framer;
+  static constexpr auto stable_after = std::chrono::seconds(10);  // a link that lives shorter than this failed
+  std::string refusal_key;                // credential() or full_credential(): what its refusal is remembered by
+  std::uint32_t ntime_ahead = 0;          // seconds that the current job's ntime was moved on, where there is no pad
   std::string agent_chain;                // " a b": the proxies before this one, if its worker is a proxy
   worker_id worker{};                     // who mines here; none when 0
   std::uint64_t pad = 0;                  // of the jobs from here on; counts up when a job must be searched anew
@@ -168,6 +173,8 @@ class upstream_session {
   void asked_to_reconnect(const protocol::reconnect& where, time_point now);
   void bad_message(std::string_view what, bool is_job, time_point now);
   void send_parked(time_point now);
+  /// What the pool says, fit for a miner and a log: short, printable, without the password.
+  [[nodiscard]] std::string words(std::string_view text) const;
   void reject(const parked_share& parked, std::string_view text, time_point now);
   void drop_answered();
 
@@ -200,7 +207,9 @@ class upstream_session {
   unsigned extranonce2_size_ = 0;
   std::uint32_t version_mask_ = 0;
   double difficulty_ = 0;
+  double wish_ = 0;             // of the worker, and what was asked for
   double suggested_ = 0;
+  time_point suggested_at_{};
   std::optional<protocol::job> job_;
   time_point job_received_{};
   unsigned bad_jobs_ = 0;       // in a row

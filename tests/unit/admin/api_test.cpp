@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -25,6 +26,7 @@ struct api {
   memory_store database;
   collecting_log log;
   std::atomic<bool> ready{true};
+  std::optional<std::string> page = "# a page\n";
   collecting_log registered;
   std::unique_ptr<access_rules> access;
   http_server server;
@@ -39,7 +41,7 @@ struct api {
                         .on_registered = [this](const std::string& name) { registered.write({.event = name, .session = {}, .worker = {}, .account = {}, .pool = {}, .detail = {}}); },
                         .database_up = [this] { return !database.down; },
                         .ready = [this] { return ready.load(); },
-                        .metrics = [] { return std::string("# a page\n"); }});
+                        .metrics = [this] { return page; }});
     server.start();
     database.add_pool({.pool = "pool.example:3333", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
     database.writes = 0;
@@ -91,6 +93,7 @@ TEST_CASE("curl's default content type is taken, others are not") {
                       "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
   };
   CHECK(with("application/json; charset=utf-8") == 201);
+  CHECK(with("application/json ; charset=utf-8") == 201);
   CHECK(with("application/x-www-form-urlencoded") == 201);
   CHECK(with("") == 201);
   CHECK(with("text/plain") == 415);
@@ -157,12 +160,14 @@ TEST_CASE("an unknown pool is 404, one of another dialect 422") {
   CHECK(name_and_error(answer).second == "this dialect is not built");
 }
 
-TEST_CASE("algorithms are listed and added; another divider is a conflict") {
+TEST_CASE("algorithms are listed and added; a given value that is another is a conflict") {
   api web;
   const auto add = [&](const std::string& body) { return web.status(post("/api/v1/algorithms", body)); };
   CHECK(add(R"({"name":"New-Algo","divider":256,"aliases":["na"],"coinb1_index":3})") == 201);
   CHECK(add(R"({"name":"new-algo","divider":256})") == 201);
   CHECK(add(R"({"name":"new-algo","divider":1})") == 409);
+  CHECK(add(R"({"name":"new-algo","divider":256,"coinb1_index":2})") == 409);
+  CHECK(add(R"({"name":"new-algo","divider":256,"dialect":"zcash"})") == 409);
 
   rapidjson::Document json;
   const auto body = body_of(web.ask(get("/api/v1/algorithms")));
@@ -196,6 +201,10 @@ TEST_CASE("pools are listed and added; an unknown algorithm is 404, another one 
   CHECK(add(R"({"pool":"[::1]:3333","algorithm":"scrypt","divider":0.5,"login_template":"{account}_{rig}","reconnect_hosts":["B.example"]})") == 201);
   CHECK(add(R"({"pool":"pool.example:3333","algorithm":"sha256d"})") == 201);
   CHECK(add(R"({"pool":"pool.example:3333","algorithm":"scrypt"})") == 409);
+  CHECK(add(R"({"pool":"[::1]:3333","algorithm":"scrypt"})") == 201);
+  CHECK(add(R"({"pool":"[::1]:3333","algorithm":"scrypt","divider":0.25})") == 409);
+  CHECK(add(R"({"pool":"[::1]:3333","algorithm":"scrypt","login_template":"{user}.{rig}"})") == 409);
+  CHECK(add(R"({"pool":"[::1]:3333","algorithm":"scrypt","reconnect_hosts":["c.example"]})") == 409);
   CHECK(add(R"({"pool":"pool.example:3334","algorithm":"no-such"})") == 404);
   for (const std::string bad : {R"({"pool":"x:1"})", R"({"algorithm":"scrypt"})", R"({"pool":"x","algorithm":"scrypt"})",
                                 R"({"pool":"x:1","algorithm":"scrypt","divider":0})", R"({"pool":"x:1","algorithm":"scrypt","login_template":""})",
@@ -247,6 +256,19 @@ TEST_CASE("while the database is away the API says so, and health and metrics go
   CHECK(web.status(get("/readyz")) == 200);
   web.ready = false;
   CHECK(web.status(get("/readyz")) == 503);
+}
+
+TEST_CASE("counters that cannot be read are no page") {
+  api web;
+  web.page.reset();
+  CHECK(web.status(get("/metrics")) == 503);
+}
+
+TEST_CASE("a long unknown member is named up to a whole character") {
+  api web;
+  const auto answer = web.ask(post("/api/v1/users", R"({")" + std::string(63, 'a') + "\xc3\xa4\":1," + user("pool.example:3333").substr(1)));
+  CHECK(status_of(answer) == 400);
+  CHECK(name_and_error(answer).second == "unknown member " + std::string(63, 'a'));
 }
 
 TEST_CASE("metrics have the content type of the text format") {

@@ -143,7 +143,10 @@ TEST_CASE("a body that stays away ends in an error, and in time") {
   const served web(limits);
   auto client = web.client();
   REQUIRE(client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"));
-  CHECK(status_of(client.answer()) == 400);
+  CHECK(status_of(client.answer()) == 408);
+  auto chunked = web.client();
+  REQUIRE(chunked.send(chunked_head + "5\r\nha"));
+  CHECK(status_of(chunked.answer()) == 408);
 }
 
 TEST_CASE("a head that stays away ends in an error, a silent connection without one") {

@@ -249,6 +249,8 @@ TEST_CASE("values that exclude each other are refused") {
   CHECK_FALSE(toml_error("[upstream]\nretry_min_seconds = 100\n").empty());
   CHECK_FALSE(toml_error("[upstream]\nrefusal_max_seconds = 1\n").empty());
   CHECK_FALSE(toml_error("[metrics]\nwindow_seconds = 1\n").empty());
+  CHECK_FALSE(toml_error("[metrics]\nwindow_seconds = 481\n").empty());
+  CHECK(toml_error("[metrics]\nwindow_seconds = 480\n").empty());
   CHECK_FALSE(error_of({"--stratum.addr", "127.0.0.1:9000", "--web.addr", "127.0.0.1:9000"}).empty());
   CHECK(error_of({"--stratum.addr", "127.0.0.1:0", "--web.addr", "127.0.0.1:0"}).empty());
 }

@@ -2,8 +2,13 @@
 
 #include <rapidjson/document.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <cstdint>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "event_log.hpp"
@@ -99,4 +104,32 @@ TEST_CASE("the table of sources is bounded, and idle ones are forgotten") {
   admitted = 0;
   for (int i = 0; i < 1'000; ++i) admitted += quota.admit("e", "new" + std::to_string(i), start + 100s);
   CHECK(admitted == 1'000);
+}
+
+TEST_CASE("a standard error that nobody reads holds nobody up, and what waits is written in the end") {
+  std::array<int, 2> pipe{};
+  REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
+  REQUIRE(::fcntl(pipe[1], F_SETPIPE_SZ, 4'096) >= 4'096);
+  const int real = ::dup(STDERR_FILENO);
+  REQUIRE(::dup2(pipe[1], STDERR_FILENO) >= 0);
+  ::close(pipe[1]);
+
+  std::string got;
+  std::thread reader;
+  {
+    event_log log({});
+    for (int i = 0; i < 1'000; ++i) log.write(stratumproxy::log_level::info, "event" + std::to_string(i), std::string(100, 'x'));
+    // Only now, after all of it, somebody reads.
+    reader = std::thread([&] {
+      std::array<char, 4'096> bytes{};
+      for (ssize_t count = 0; (count = ::read(pipe[0], bytes.data(), bytes.size())) > 0;)
+        got.append(bytes.data(), static_cast<std::size_t>(count));
+    });
+  }
+  ::dup2(real, STDERR_FILENO);  // the last writing end of the pipe is closed
+  ::close(real);
+  reader.join();
+  ::close(pipe[0]);
+  CHECK(got.find(" event0 ") != std::string::npos);
+  CHECK(got.find(" event999 ") != std::string::npos);
 }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -122,6 +123,20 @@ TEST_CASE("a lost answer followed by silence is resolved by reading, not by writ
   REQUIRE(flusher.flush());
   CHECK(bench.database.writes == writes);
   CHECK(sent(flusher.committed(), "a") == 5);
+}
+
+TEST_CASE("counters that cannot be read are a failed flush, and the next one goes on") {
+  bench bench;
+  bool silent = true;
+  totals_flusher flusher(bench.database, "tag", [&] {
+    if (silent) throw std::runtime_error("a shard does not answer");
+    return bench.now;
+  }, bench.log);
+  bench.count("a", 5);
+  CHECK_FALSE(flusher.flush());
+  silent = false;
+  REQUIRE(flusher.flush());
+  CHECK(sent(bench.database.totals("tag"), "a") == 5);
 }
 
 TEST_CASE("a snapshot that knows less takes nothing away") {

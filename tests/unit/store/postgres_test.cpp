@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "forwarder.hpp"
+#include "store/postgres_database.hpp"
 #include "test_database.hpp"
 
 using namespace stratumproxyd;
@@ -181,6 +182,33 @@ TEST_CASE("a commit whose answer is lost is cleared up before totals are told or
   CHECK(not_decided > 0);
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].shares.sent == 7);
+}
+
+TEST_CASE("a transaction has ended when it was committed, rolled back or lost by a crash, and not before") {
+  if (store_test::postgresql_url().empty()) return;
+  const auto tables = open_postgres(store_test::postgresql_url());
+  const auto has_ended = [&](const std::string& mark) {
+    bool read = false, written = false;
+    tables->read(5s, [&](sql_session& session) { read = session.has_ended(mark); });
+    tables->write(5s, [&](sql_session& session) { written = session.has_ended(mark); });
+    CHECK(read == written);
+    return read;
+  };
+  std::string mark;
+  tables->write(5s, [&](sql_session& session) { mark = session.transaction_mark(); });
+  CHECK(has_ended(mark));
+
+  // The newest number that was given out, still under way.
+  pqxx::connection link(store_test::postgresql_url());
+  {
+    pqxx::work open(link);
+    mark = open.exec("SELECT txid_current()")[0][0].c_str();
+    CHECK_FALSE(has_ended(mark));
+  }
+  CHECK(has_ended(mark));
+
+  // A number from before a crash that the server has not given out again yet.
+  CHECK(has_ended(std::to_string(std::stoll(mark) + 1'000'000)));
 }
 
 TEST_CASE("what the server says about a refused statement names neither values nor SQL") {

@@ -158,10 +158,10 @@ TEST_CASE("texts of any content are kept as they are, or refused before they rea
     CHECK(account->routes[0].user == text);
     CHECK(account->routes[0].password == text);
   }
-  const std::string longest(512, 'u');
+  const std::string longest(256, 'u');
   CHECK(store->register_user(pool, longest, longest).outcome == write_outcome::created);
   using namespace std::string_literals;
-  for (const std::string& text : {"nul\0"s, "\xff"s, "\xc0\x80"s, "\xed\xa0\x80"s, std::string(513, 'u')}) {
+  for (const std::string& text : {"nul\0"s, "\xff"s, "\xc0\x80"s, "\xed\xa0\x80"s, std::string(257, 'u')}) {
     CHECK_THROWS_AS(store->register_user(pool, text, "canary-1"), std::invalid_argument);
     CHECK_THROWS_AS(store->register_user(pool, "farm", text), std::invalid_argument);
     CHECK(store->find_account(text) == nullptr);
@@ -189,8 +189,15 @@ TEST_CASE("adding an algorithm tells whether it is new, there already, or anothe
   mine.aliases = {"mh", "scrypt"};
   CHECK(store->add_algorithm(mine) == write_outcome::created);
   CHECK(store->add_algorithm(mine) == write_outcome::exists);
-  mine.divider = 2;
-  CHECK(store->add_algorithm(mine) == write_outcome::conflict);
+  auto other = mine;
+  other.divider = 2;
+  CHECK(store->add_algorithm(other) == write_outcome::conflict);
+  other = mine;
+  other.speaks = stratumproxy::dialect::zcash;
+  CHECK(store->add_algorithm(other) == write_outcome::conflict);
+  other = mine;
+  other.coinb1_index = 3;
+  CHECK(store->add_algorithm(other) == write_outcome::conflict);
   mine.name = "sha256";
   mine.divider = 1;
   CHECK(store->add_algorithm(mine) == write_outcome::exists);
@@ -224,6 +231,13 @@ TEST_CASE("a pool of the operator's is found in any case, by alias, with its div
   CHECK(store->add_pool(other) == write_outcome::exists);
   other.divider = 4;
   CHECK(store->add_pool(other) == write_outcome::conflict);
+  other = mine;
+  other.login_template = "{user}";
+  CHECK(store->add_pool(other) == write_outcome::conflict);
+  other = mine;
+  other.reconnect_hosts = {"a.example"};
+  CHECK(store->add_pool(other) == write_outcome::conflict);
+  other = mine;
   other.algorithm = "scrypt";
   CHECK(store->add_pool(other) == write_outcome::conflict);
   other.algorithm = "no such";
@@ -234,6 +248,15 @@ TEST_CASE("a pool of the operator's is found in any case, by alias, with its div
     other.pool = bad;
     CHECK_THROWS_AS(store->add_pool(other), std::invalid_argument);
   }
+
+  pool_record plain;
+  plain.pool = "plain.example:1";
+  plain.algorithm = "scrypt";
+  CHECK(store->add_pool(plain) == write_outcome::created);
+  plain.divider = 65536;  // the algorithm's
+  CHECK(store->add_pool(plain) == write_outcome::exists);
+  plain.divider = 1;
+  CHECK(store->add_pool(plain) == write_outcome::conflict);
 
   const auto pools = store->pools();
   const auto kept = std::find_if(pools.begin(), pools.end(), [](const auto& p) { return p.pool == "[2001:db8::1]:3333"; });

@@ -92,10 +92,10 @@ struct miner_message {
 
 /// A job as a pool sent it: checked, and cut so that it can be sent on under another id, with more bytes behind coinb1,
 /// another ntime, and another clean flag, while every other parameter (unknown tails too) keeps its value.
-///
+/// ```
 ///   text:  ,"<prevhash>","<coinb1>|","<coinb2>",[…],"<version>","<nbits>","|<ntime>",|,<tail…>
 ///                          splice_at ^                            ntime_at ^         ^ clean_at
-///
+/// ```
 /// The clean flag is not in the text: encode_notify writes it at clean_at.
 struct job {
   std::string pool_id;  ///< opaque, 1 to 256 bytes

@@ -61,6 +61,7 @@ struct handover {
   std::uint32_t version_mask = 0;
   bool extranonce_subscribed = false;
   double suggested_difficulty = 0;
+  std::string suggested_target;
   std::string session;           ///< the session that it gets; 32 hex digits
   std::string unread;            ///< the subscribe line and all behind it
 };
@@ -74,8 +75,8 @@ class session_host {
   virtual void send(channel_id channel, std::string_view bytes) = 0;
   /// Sends what is queued as far as the kernel takes it, then closes. `closed` is not called for it.
   virtual void close(channel_id channel, close_reason reason) = 0;
-  /// Opens a connection to a pool; answered with connected() or closed(). `attempt_host` may differ from the pool's own
-  /// host after a client.reconnect.
+  /// Opens a connection to a pool; answered with connected() or closed(). The host may differ from the pool's own after a
+  /// client.reconnect.
   virtual void connect(channel_id channel, const std::string& host, std::uint16_t port) = 0;
   /// Stops or resumes receive() for a channel. What the manager was given already it keeps itself.
   virtual void set_reading(channel_id channel, bool enabled) = 0;
