@@ -240,6 +240,9 @@ std::string contradiction(const config& settings) {
     return "upstream.refusal_min_seconds is more than upstream.refusal_max_seconds";
   if (settings.proxy.metrics.interval > settings.proxy.metrics.window)
     return "metrics.interval_seconds is more than metrics.window_seconds";
+  // The library keeps so many sums of shares for each worker, and would cut the window.
+  if (settings.proxy.metrics.window > 8 * settings.proxy.metrics.interval)
+    return "metrics.window_seconds is more than eight times metrics.interval_seconds";
   const auto stratum = parse_endpoint(settings.proxy.address);
   const auto web = parse_endpoint(settings.web.address);
   if (stratum && web && stratum->port != 0 && stratum->text() == web->text())

@@ -48,14 +48,13 @@ class daemon::impl {
     auto token = token_of(settings);
     check_exposure(settings, web, token);
     warn_about(settings);
-
-    database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
-    accounts_.emplace(*database_);
-
     if (const auto error = http_.bind(web)) {
       throw std::runtime_error(fmt::format("cannot listen on web.addr {}: {}; choose another with --web.addr", web.text(),
                                            error.message()));
     }
+
+    database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
+    accounts_.emplace(*database_);
     access_.emplace(http_.address(), settings.web.hosts);
     access_->set_token(std::move(token));
 
@@ -65,7 +64,11 @@ class daemon::impl {
                                            settings.proxy.address, error.message()));
     }
     tag_ = settings.metrics.tag.empty() ? proxy_->address() : settings.metrics.tag;
-    flusher_.emplace(*database_, tag_, [this] { return proxy_->snapshot().totals; }, log_);
+    if (settings.metrics.tag.empty() && !settings.db.url.starts_with("sqlite:"))
+      log_.write(log_level::warning, "tag_not_set",
+                 fmt::format("share totals are kept under {}: another proxy of this database that has the same address would "
+                             "spoil them; set --metrics.tag", tag_));
+    flusher_.emplace(*database_, tag_, [this] { return snapshot().totals; }, log_);
     flusher_->start(settings.metrics.flush);
     monitor_.emplace(*database_, log_);
 
@@ -125,13 +128,24 @@ class daemon::impl {
       log_.write(log_level::warning, "token_file_world_readable", settings.web.token_file.string());
   }
 
-  std::string metrics_page() {
+  // A snapshot without any event was not taken: a proxy that runs counts some from its start.
+  stratumproxy::metrics::snapshot snapshot() {
+    auto taken = proxy_->snapshot();
+    if (taken.events.empty()) throw std::runtime_error("a shard does not answer");
+    return taken;
+  }
+
+  // Nothing rather than a page on which every counter has fallen.
+  std::optional<std::string> metrics_page() try {
     // One at a time: the memory of one page is enough.
     const std::lock_guard lock(scrape_);
-    const auto now = proxy_->snapshot();
+    const auto now = snapshot();
     const auto committed = flusher_->committed();
     return exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .committed = committed,
                        .process = read_process_stats(), .database_up = monitor_->is_up(), .reload_ok = reload_ok_});
+  } catch (const std::runtime_error& error) {
+    log_.write(log_level::error, "metrics_not_read", error.what());
+    return std::nullopt;
   }
 
   // In the order of their lives: what is made later uses what was made before.

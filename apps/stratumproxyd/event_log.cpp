@@ -1,6 +1,7 @@
 #include "event_log.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -17,6 +18,7 @@ using stratumproxy::log_event;
 using stratumproxy::log_level;
 
 constexpr std::size_t max_field = 1'024;
+constexpr std::size_t max_waiting = 8'192;  // lines
 
 std::array<std::pair<std::string_view, std::string_view>, 5> fields_of(const log_event& event) {
   return {{{"session", event.session},
@@ -142,23 +144,26 @@ void line_quota::sweep(stratumproxy::time_point now, const report& tell) {
 }
 
 struct event_log::output {
-  // A logger of its own, not spdlog's default one: that is shared by everything in the process.
-  spdlog::logger logger{"stratumproxyd", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+  // A thread writes, so that a standard error that nobody reads holds up no shard; the oldest lines that wait are then lost. It
+  // ends when all lines are written. Not spdlog's default logger and threads: those are shared by everything in the process.
+  std::shared_ptr<spdlog::details::thread_pool> thread = std::make_shared<spdlog::details::thread_pool>(max_waiting, 1);
+  std::shared_ptr<spdlog::async_logger> logger = std::make_shared<spdlog::async_logger>(
+      "stratumproxyd", std::make_shared<spdlog::sinks::stderr_sink_mt>(), thread, spdlog::async_overflow_policy::overrun_oldest);
 };
 
 event_log::event_log(const log_config& settings)
     : output_(std::make_unique<output>()), format_(settings.format), level_(settings.level) {
-  output_->logger.set_level(spdlog::level::trace);
-  output_->logger.set_pattern(format_ == log_format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
+  output_->logger->set_level(spdlog::level::trace);
+  output_->logger->set_pattern(format_ == log_format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
                                                           : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   // Its own errors, such as a closed standard error, have nowhere to go.
-  output_->logger.set_error_handler([](const std::string&) {});
+  output_->logger->set_error_handler([](const std::string&) {});
 }
 
 event_log::~event_log() = default;
 
 void event_log::emit(const log_event& event) {
-  output_->logger.log(spdlog_level(event.level), spdlog::string_view_t(format_ == log_format::json ? event_as_json(event)
+  output_->logger->log(spdlog_level(event.level), spdlog::string_view_t(format_ == log_format::json ? event_as_json(event)
                                                                                                   : event_as_text(event)));
 }
 

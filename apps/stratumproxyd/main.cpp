@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ constexpr int bad_start = 2;
 void forbid_core_files() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  // A handler that the kernel pipes cores to is not bound by that limit: it gets none of the memory.
+  std::ofstream("/proc/self/coredump_filter") << 0;
 }
 
 // Each miner takes a descriptor, and one more on a dedicated link: the soft limit is meant for programs of another kind.

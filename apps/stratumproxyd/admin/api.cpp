@@ -73,7 +73,8 @@ bool is_algorithm_name(std::string_view name) {
 class body {
  public:
   explicit body(const http_request& request) {
-    const auto type = lower_case(request.content_type.substr(0, request.content_type.find(';')));
+    auto type = lower_case(request.content_type.substr(0, request.content_type.find(';')));
+    type.erase(type.find_last_not_of(" \t") + 1);
     // curl -d says x-www-form-urlencoded whatever it sends.
     if (!type.empty() && type != "application/json" && type != "application/x-www-form-urlencoded")
       throw refusal{415, "the body must be application/json"};
@@ -129,8 +130,14 @@ class body {
 
   void finish() const {
     if (members_.empty()) return;
-    const auto& name = members_.begin()->first;
-    throw refusal{400, "unknown member " + (is_printable(name) ? name.substr(0, 64) : std::string("with control characters"))};
+    auto name = members_.begin()->first;
+    if (!is_printable(name)) throw refusal{400, "unknown member with control characters"};
+    if (name.size() > longest_name) {
+      auto end = longest_name;
+      while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;  // not within a character
+      name.resize(end);
+    }
+    throw refusal{400, "unknown member " + name};
   }
 
  private:
@@ -179,9 +186,9 @@ http_response written(write_outcome outcome, std::string_view name, std::string_
 
 http_response register_user(const api_context& context, const http_request& request) {
   body members(request);
-  const auto pool = members.text("pool", 1, 300);
-  const auto user = members.text("user", 1, 256);
-  const auto password = members.text("password", 0, 256);
+  const auto pool = members.text("pool", 1, longest_pool);
+  const auto user = members.text("user", 1, longest_credential);
+  const auto password = members.text("password", 0, longest_credential);
   members.finish();
   const auto result = context.database.register_user(pool_name(pool), user, password);
   if (result.outcome == write_outcome::created || result.outcome == write_outcome::exists) {
@@ -217,17 +224,23 @@ http_response list_algorithms(const api_context& context) {
 http_response add_algorithm(const api_context& context, const http_request& request) {
   body members(request);
   stratumproxy::algorithm::info value;
-  value.name = lower_case(members.text("name", 1, 64));
+  value.name = lower_case(members.text("name", 1, longest_name));
   const auto divider = members.optional_divider("divider");
   if (!divider) throw refusal{400, "divider is missing"};
   value.divider = *divider;
   for (const auto& alias : members.optional_texts("aliases", 16)) value.aliases.push_back(lower_case(alias));
+  // What is not given is as in the row that is there already, if one is.
+  for (const auto& there : context.database.algorithms()) {
+    if (there.name != value.name && std::ranges::find(there.aliases, value.name) == there.aliases.end()) continue;
+    value.speaks = there.speaks;
+    value.coinb1_index = there.coinb1_index;
+  }
   if (const auto dialect = members.optional_text("dialect", 64)) {
     const auto known = stratumproxy::dialect_from_name(*dialect);
     if (!known) throw refusal{400, "unknown dialect"};
     value.speaks = *known;
   }
-  value.coinb1_index = members.optional_whole("coinb1_index", 2, 8).value_or(2);
+  value.coinb1_index = members.optional_whole("coinb1_index", 2, 8).value_or(value.coinb1_index);
   members.finish();
   const auto good = std::ranges::all_of(value.aliases, is_algorithm_name) && is_algorithm_name(value.name);
   if (!good) throw refusal{400, "names of algorithms consist of 1 to 64 letters, digits and the characters - _ . / +"};
@@ -259,10 +272,11 @@ http_response list_pools(const api_context& context) {
 http_response add_pool(const api_context& context, const http_request& request) {
   body members(request);
   pool_record value;
-  const auto pool = members.text("pool", 1, 300);
-  value.algorithm = lower_case(members.text("algorithm", 1, 64));
+  const auto pool = members.text("pool", 1, longest_pool);
+  value.algorithm = lower_case(members.text("algorithm", 1, longest_name));
   value.divider = members.optional_divider("divider");
-  if (const auto text = members.optional_text("login_template", 256)) value.login_template = login_template(*text);
+  const auto given_template = members.optional_text("login_template", longest_credential);
+  if (given_template) value.login_template = login_template(*given_template);
   if (value.login_template.empty()) throw refusal{400, "login_template must not be empty"};
   for (const auto& host : members.optional_texts("reconnect_hosts", 16)) {
     const auto parsed = parse_endpoint(host + ":0");
@@ -271,6 +285,12 @@ http_response add_pool(const api_context& context, const http_request& request) 
   }
   members.finish();
   value.pool = pool_name(pool);
+  // What is not given is as in the row that is there already, if one is.
+  for (const auto& there : context.database.pools()) {
+    if (there.pool != value.pool) continue;
+    if (!given_template) value.login_template = there.login_template;
+    if (value.reconnect_hosts.empty()) value.reconnect_hosts = there.reconnect_hosts;
+  }
   return written(context.database.add_pool(value), value.pool, "the pool is there with other values");
 }
 
@@ -291,7 +311,9 @@ http_response readiness(const api_context& context) {
 }
 
 http_response metrics_page(const api_context& context) {
-  http_response out{.status = 200, .body = context.metrics(), .content_type = "text/plain; version=0.0.4", .headers = {}};
+  auto page = context.metrics();
+  if (!page) return http_error(503, "the counters cannot be read at the moment");
+  http_response out{.status = 200, .body = *std::move(page), .content_type = "text/plain; version=0.0.4", .headers = {}};
   // What a large page took would stay with the process.
   if (out.body.size() > 1'048'576) ::malloc_trim(0);
   return out;

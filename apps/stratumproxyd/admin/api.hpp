@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <stratumproxy/log.hpp>
@@ -18,7 +19,7 @@ struct api_context {
   std::function<void(const std::string& name)> on_registered;  ///< an account is there that may have been asked for before
   std::function<bool()> database_up;
   std::function<bool()> ready;        ///< listening, and not draining
-  std::function<std::string()> metrics;
+  std::function<std::optional<std::string>()> metrics;  ///< nothing when the counters cannot be read
 };
 
 /// Registers every route of docs/api.md.

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -67,6 +68,9 @@ struct connection {
   unsigned served = 0;
   std::size_t discarded = 0;
 };
+
+// What this worker thread serves: the library does not hand its stream to the handlers.
+thread_local const exchange_stream* served_here = nullptr;
 
 /// The part of the library that is used: the parser of requests and the table of routes.
 class library : public httplib::Server {
@@ -161,6 +165,7 @@ class http_server::impl {
         return !too_large;
       });
       if (too_large) fill(out, http_error(413, "the body is larger than 65536 bytes"));
+      else if (!whole && served_here->timed_out()) fill(out, http_error(408, "the body took too long"));
       else if (!whole) fill(out, http_error(400, "the body is incomplete or malformed"));
       else fill(out, handler(request));
     };
@@ -199,6 +204,7 @@ class http_server::impl {
   [[nodiscard]] endpoint address() const { return address_; }
 
   void start() {
+    workers_.emplace_back([this] { work(); });
     gatherer_ = std::thread([this] { gather(); });
   }
 
@@ -328,8 +334,14 @@ class http_server::impl {
     }
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(each));
-    if (queue_.size() > waiting_workers_ && workers_.size() < limits_.threads) workers_.emplace_back([this] { work(); });
+    if (queue_.size() > waiting_workers_ && workers_.size() < limits_.threads) start_worker();
     work_.notify_one();
+  }
+
+  // The system may be out of threads: then a worker that is there takes the request when it is free.
+  void start_worker() try {
+    workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
   }
 
   void expire(connection_ptr& each) {
@@ -388,7 +400,9 @@ class http_server::impl {
     const bool keep = head.keep_alive && !head.has_body && each.served < limits_.requests;
     exchange_stream stream(each.socket.get(), head.text, each.buffer, head.has_body,
                            {limits_.body, limits_.answer, 8 * max_body_bytes});
+    served_here = &stream;
     const bool answered = library_.exchange(stream, !keep);
+    served_here = nullptr;
     if (stream.is_broken()) return false;
     if (answered && keep) each.deadline = clock_type::now() + limits_.head;
     else linger(each);
@@ -415,7 +429,7 @@ class http_server::impl {
   std::vector<connection_ptr> returned_;
   std::vector<int> in_work_;
   std::size_t waiting_workers_ = 0;
-  std::vector<std::thread> workers_;  // started by the gathering thread as they are needed
+  std::vector<std::thread> workers_;  // one from the start, more by the gathering thread as they are needed
 };
 
 http_server::http_server(http_limits limits) : impl_(std::make_unique<impl>(limits)) {}

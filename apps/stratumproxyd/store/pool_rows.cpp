@@ -29,15 +29,20 @@ bool insert_algorithm(sql_session& session, const stratumproxy::algorithm::info&
   return true;
 }
 
+std::string host_list(const std::vector<std::string>& hosts) {
+  std::string list;
+  for (const auto& host : hosts) list.append(list.empty() ? "" : " ").append(lower_case(host));
+  return list;
+}
+
 bool insert_pool(sql_session& session, const pool_address& address, const std::string& algorithm, const pool_record& value) {
-  std::string hosts;
-  for (const auto& host : value.reconnect_hosts) hosts.append(hosts.empty() ? "" : " ").append(lower_case(host));
   const sql_value divider = value.divider ? sql_value{*value.divider} : sql_value{};
   return !session
               .query(
                   "INSERT INTO pools (host, port, algorithm, divider, login_template, reconnect_hosts, source) "
                   "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id",
-                  {address.host, std::int64_t{address.port}, algorithm, divider, value.login_template, hosts, value.source})
+                  {address.host, std::int64_t{address.port}, algorithm, divider, value.login_template,
+                   host_list(value.reconnect_hosts), value.source})
               .empty();
 }
 

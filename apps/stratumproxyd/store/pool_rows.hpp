@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <stratumproxy/algorithm.hpp>
 
@@ -15,6 +16,9 @@ namespace stratumproxyd {
 
 /// False, and nothing done, when the name is another algorithm's name or alias. Aliases that are taken are left out.
 [[nodiscard]] bool insert_algorithm(sql_session& session, const stratumproxy::algorithm::info& value);
+
+/// Hosts as the table keeps them: lower case, separated by spaces.
+[[nodiscard]] std::string host_list(const std::vector<std::string>& hosts);
 
 /// False, and nothing done, when the pool is there already. `algorithm` is a canonical name.
 [[nodiscard]] bool insert_pool(sql_session& session, const pool_address& address, const std::string& algorithm,

@@ -45,9 +45,9 @@ std::string pool_name(const sql_value& host, const sql_value& port) {
   return pool.name();
 }
 
-// The outcome when another row is there already, once its divider is known.
-write_outcome compare(double there, double offered) {
-  return there == offered ? write_outcome::exists : write_outcome::conflict;
+stratumproxy::dialect dialect_of(const sql_value& column) {
+  const auto known = stratumproxy::dialect_from_name(text_of(column));
+  return known ? *known : stratumproxy::dialect::other;
 }
 
 void write_totals(sql_session& session, const std::string& proxy, const std::map<total_key, share_counts>& sums) {
@@ -158,8 +158,7 @@ std::vector<stratumproxy::algorithm::info> sql_store::algorithms() {
       stratumproxy::algorithm::info info;
       info.name = text_of(row[0]);
       info.divider = number_of(row[1]);
-      const auto speaks = stratumproxy::dialect_from_name(text_of(row[2]));
-      info.speaks = speaks ? *speaks : stratumproxy::dialect::other;
+      info.speaks = dialect_of(row[2]);
       info.coinb1_index = static_cast<unsigned>(integer_of(row[3]));
       info.source = text_of(row[4]);
       found.push_back(std::move(info));
@@ -184,10 +183,12 @@ write_outcome sql_store::add_algorithm(const stratumproxy::algorithm::info& valu
       return;
     }
     const auto there = session.query(
-        "SELECT divider FROM algorithms WHERE name = $1 "
+        "SELECT divider, dialect, coinb1_index FROM algorithms WHERE name = $1 "
         "OR name = (SELECT algorithm FROM algorithm_aliases WHERE alias = $1)",
         {info.name});
-    outcome = there.empty() ? write_outcome::conflict : compare(number_of(there[0][0]), info.divider);
+    const bool same = !there.empty() && number_of(there[0][0]) == info.divider && dialect_of(there[0][1]) == info.speaks &&
+                      integer_of(there[0][2]) == info.coinb1_index;
+    outcome = same ? write_outcome::exists : write_outcome::conflict;
   });
   return outcome;
 }
@@ -229,12 +230,15 @@ write_outcome sql_store::add_pool(const pool_record& value) {
     }
     outcome = write_outcome::created;
     if (insert_pool(session, *address, algorithm, value)) return;
-    const auto there = session.query("SELECT algorithm, divider FROM pools WHERE host = $1 AND port = $2",
-                                     {address->host, std::int64_t{address->port}});
+    const auto there = session.query(
+        "SELECT p.algorithm, COALESCE(p.divider, a.divider), p.login_template, p.reconnect_hosts "
+        "FROM pools p JOIN algorithms a ON a.name = p.algorithm WHERE p.host = $1 AND p.port = $2",
+        {address->host, std::int64_t{address->port}});
     if (there.empty()) throw store_unavailable("the pool was removed at this moment");
-    outcome = text_of(there[0][0]) == algorithm ? write_outcome::exists : write_outcome::conflict;
-    if (outcome == write_outcome::exists && value.divider && !is_null(there[0][1]))
-      outcome = compare(number_of(there[0][1]), *value.divider);
+    const auto& row = there[0];
+    const bool same = text_of(row[0]) == algorithm && (!value.divider || number_of(row[1]) == *value.divider) &&
+                      text_of(row[2]) == value.login_template && text_of(row[3]) == host_list(value.reconnect_hosts);
+    outcome = same ? write_outcome::exists : write_outcome::conflict;
   });
   return outcome;
 }

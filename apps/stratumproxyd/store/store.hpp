@@ -63,10 +63,11 @@ class store {
   virtual registration register_user(std::string_view pool, std::string_view user, std::string_view password) = 0;
 
   virtual std::vector<stratumproxy::algorithm::info> algorithms() = 0;
-  /// created, exists (same divider), or conflict.
+  /// created, exists (same divider, dialect and coinb1_index), or conflict. Aliases that are taken are left out.
   virtual write_outcome add_algorithm(const stratumproxy::algorithm::info& value) = 0;
   virtual std::vector<pool_record> pools() = 0;
-  /// created, exists (same algorithm), conflict, or unknown_algorithm. `algorithm` may be an alias.
+  /// created, exists (all values the same; no divider agrees with any), conflict, or unknown_algorithm. `algorithm` may be an
+  /// alias.
   virtual write_outcome add_pool(const pool_record& value) = 0;
 
   /// Adds to the totals under `tag`, all in one transaction.

@@ -8,8 +8,8 @@
 
 namespace stratumproxyd {
 
-/// Longest user and password of a pool, in bytes. PostgreSQL indexes both together in at most 2,700.
-inline constexpr std::size_t longest_credential = 512;
+/// Longest user and password of a pool, and login template, in bytes. PostgreSQL indexes both together in at most 2,700.
+inline constexpr std::size_t longest_credential = 256;
 inline constexpr std::size_t longest_name = 64;   ///< of an account or algorithm
 inline constexpr std::size_t longest_pool = 300;  ///< host:port
 
