@@ -1,4 +1,4 @@
-"""Acceptance B: conversations of real pools and miners pass through the daemon, however their bytes are cut."""
+"""Conversations of real pools and miners pass through the daemon, however their bytes are cut."""
 import pathlib
 import sys
 

@@ -1,4 +1,4 @@
-"""Acceptance C: thirty bugs of the program that this one succeeds. Each has a test that fails if the bug comes back.
+"""Thirty bugs of the program that this one succeeds. Each has a test that fails if the bug comes back.
 
 Where a bug was inside (a data race, a dead goroutine) its test makes the conditions and looks at what a user would see.
 """
@@ -10,11 +10,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from canaries import MINER_PASSWORD, OTHER_POOL_PASSWORD, POOL_PASSWORD
-from daemon import Daemon
+from daemon import EXHAUSTS, MORE_THAN_DESCRIPTORS, Daemon
 from fake_miner import FakeMiner
 from fake_pool import IGNORE
 from house import HouseTest, main
-from waiting import at_most, figure, until
+from waiting import SLOWNESS, at_most, figure, until
 from wire import error_code
 
 
@@ -105,7 +105,7 @@ class ThirtyBugs(HouseTest):
         await self.shares_agree(self.farm, shares)
 
     async def test_bug_08_the_pools_reason_comes_back_and_silence_is_told_apart(self):
-        miner = await self._house(config={"upstream": {"verdict_timeout_seconds": 1}})
+        miner = await self._house(config={"upstream": {"verdict_timeout_seconds": 4 * SLOWNESS}})
         self.farm.verdict = lambda submit: (23, "Low difficulty share", None)
         (share,) = await miner.mine()
         self.assertEqual(share.reply.result()["error"], [23, "Low difficulty share", None])
@@ -362,7 +362,7 @@ class ThirtyBugs(HouseTest):
         )
 
     async def test_bug_24_a_second_drop_has_a_grace_time_of_its_own(self):
-        miner = await self._house(config={"session": {"grace_seconds": 2}})
+        miner = await self._house(config={"session": {"grace_seconds": 6 * SLOWNESS}})
         link = await self.farm.link()
         started = asyncio.get_running_loop().time()
         miner.reset()
@@ -371,13 +371,13 @@ class ThirtyBugs(HouseTest):
         )
         second = self.new_miner(self.proxy, self.name, session=miner.session)
         await second.start()
-        await until(lambda: asyncio.get_running_loop().time() - started > 1.5, "most of the first grace time")
+        await until(lambda: asyncio.get_running_loop().time() - started > 4 * SLOWNESS, "most of the first grace time")
         second.reset()
         await self.proxy.metrics_until(
             lambda m: m.get("proxy_worker_up", user=self.name) == 0, "the second drop"
         )
         await until(
-            lambda: asyncio.get_running_loop().time() - started > 2.5, "the first grace time would be over"
+            lambda: asyncio.get_running_loop().time() - started > 7 * SLOWNESS, "the first grace time would be over"
         )
         self.assertFalse(link.closed, "the first drop's timer ended the second drop's grace")
         third = self.new_miner(self.proxy, self.name, session=second.session)
@@ -407,7 +407,7 @@ class ThirtyBugs(HouseTest):
         self.assertEqual(status, 401)
 
     async def test_bug_26_no_more_descriptors_is_survived_and_a_taken_port_is_told(self):
-        miner = await self._house(files=64)
+        miner = await self._house(files=64, config=MORE_THAN_DESCRIPTORS)
         flood = []
         for number in range(120):
             try:
@@ -427,7 +427,9 @@ class ThirtyBugs(HouseTest):
             except OSError:
                 return False
 
-        await until(newcomer, "a newcomer is let in again", limit=2)
+        await until(newcomer, "a newcomer is let in again")
+        metrics = await self.proxy.metrics()
+        self.assertEqual(metrics.sum("proxy_descriptors_exhausted_total") > 0, EXHAUSTS)
         for stratum, web in ((self.proxy.stratum, "127.0.0.1:0"), ("127.0.0.1:0", self.proxy.web)):
             second = Daemon(stratum=stratum, web=web, name="taken")
             self.addCleanup(second.remove)

@@ -1,4 +1,4 @@
-"""Acceptance D: every size of extranonce; the miner hashes the pool's coinbase and never comes back more than once."""
+"""Every size of extranonce; the miner hashes the pool's coinbase and never comes back more than once."""
 import pathlib
 import sys
 

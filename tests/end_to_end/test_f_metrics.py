@@ -1,4 +1,4 @@
-"""Acceptance F: the values of the metrics, against runs whose every share is known."""
+"""The values of the metrics, against runs whose every share is known."""
 import asyncio
 import pathlib
 import shutil
@@ -7,6 +7,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+import ports
 from house import HouseTest, main
 from waiting import figure, paced
 
@@ -147,7 +148,13 @@ class MetricsValues(HouseTest):
     async def test_no_total_ever_falls(self):
         """kill -9 under load, again and again."""
         rounds = figure(6, 20)
-        daemon = await self.daemon(tag="fixed", threads=2, config={"metrics": {"flush_seconds": 0.05}})
+        daemon = await self.daemon(
+            tag="fixed",
+            threads=2,
+            config={"metrics": {"flush_seconds": 0.05}},
+            stratum=f"127.0.0.1:{ports.free()}",
+            web=f"127.0.0.1:{ports.free()}",
+        )
         pool = await self.pool()
         account = await self.account(daemon, pool)
         highest = {}

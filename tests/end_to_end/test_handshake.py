@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from house import HouseTest, main
-from waiting import at_most, figure
+from waiting import SLOWNESS, at_most, figure
 from wire import error_code
 
 REQUESTS = {
@@ -44,7 +44,7 @@ SUBSCRIBES = (  # every form of the parameters that has been seen
 
 class Handshake(HouseTest):
     async def asyncSetUp(self):
-        self.proxy = await self.daemon(threads=2, config={"upstream": {"configure_timeout_seconds": 0.3}})
+        self.proxy = await self.daemon(threads=2, config={"upstream": {"configure_timeout_seconds": 2 * SLOWNESS}})
         self.farm = await self.pool()
         self.name = await self.account(self.proxy, self.farm)
 
@@ -285,7 +285,7 @@ class Refusals(HouseTest):
     async def test_a_refused_login_is_told_and_remembered(self):
         daemon = await self.daemon(
             config={
-                "session": {"hold_seconds": 1},
+                "session": {"hold_seconds": 4 * SLOWNESS},
                 "upstream": {"refusal_min_seconds": 30, "refusal_max_seconds": 60},
             }
         )
@@ -327,7 +327,7 @@ class Refusals(HouseTest):
     async def test_a_crowd_with_one_refused_login_probes_with_one_link(self):
         daemon = await self.daemon(
             config={
-                "session": {"hold_seconds": 2},
+                "session": {"hold_seconds": 4 * SLOWNESS},
                 "upstream": {"refusal_min_seconds": 30, "refusal_max_seconds": 60},
             }
         )

@@ -1,4 +1,4 @@
-"""Acceptance J: the database stops, then falls silent, under load; and two daemons share one database."""
+"""The database stops, then falls silent, under load; and two daemons share one database."""
 import asyncio
 import json
 import pathlib

@@ -8,7 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from fake_pool import IGNORE
 from house import HouseTest, main
-from waiting import at_most, figure
+from waiting import SLOWNESS, at_most, figure
 from wire import error_code
 
 
@@ -78,7 +78,7 @@ class Links(HouseTest):
         await self.shares_agree(self.farm, [miner.submit()])
 
     async def test_a_silent_pool_is_replaced(self):
-        (miner,) = await self._house(upstream={"silence_seconds": 1})
+        (miner,) = await self._house(upstream={"silence_seconds": 4 * SLOWNESS})
         first = await self.farm.link()
         await self.farm.until(lambda: first.closed and self.farm.ready, "a link in its place")
         await miner.changes.until(lambda: len(miner.job_log) > 1, "the new link's job")

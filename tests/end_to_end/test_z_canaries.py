@@ -1,4 +1,4 @@
-"""Acceptance K: the six secrets that the whole suite used are in none of the logs it left behind.
+"""The six secrets that the whole suite used are in none of the logs it left behind.
 
 Each test looks through its own daemon's log, metrics and HTTP answers when it ends; this one, which runs last, looks
 through everything once more.

@@ -16,6 +16,11 @@ from waiting import LIMIT, SLOWNESS, at_most, until
 PROGRAM = os.environ.get("SPX_DAEMON", "stratumproxyd")
 LOGS = os.environ.get("SPX_LOG_DIR")  # kept there for the test that looks for secrets
 
+# For a daemon that shall run out of descriptors: more connections than it has of them. Not under a sanitizer: UBSan looks at
+# an object through a pipe, and without descriptors takes every object for a broken one.
+EXHAUSTS = SLOWNESS == 1
+MORE_THAN_DESCRIPTORS = {"limits": {"connections": 1000 if EXHAUSTS else None}}
+
 # Days in seconds: everything the proxy waits for, short enough for a test and long enough for a loaded machine.
 QUICK = {
     "session": {"grace_seconds": 3 * SLOWNESS, "hold_seconds": 5 * SLOWNESS},
