@@ -304,6 +304,23 @@ TEST_CASE("a refused login is told, remembered for all workers of it, and probed
   CHECK_FALSE(worker->open);
 }
 
+TEST_CASE("a share whose pool stays silent while the proxy stops is told unknown and counted so") {
+  house here;
+  auto worker = here.mining();
+  here.its_pool.answers_shares = false;
+  const auto id = worker->submit();
+  REQUIRE(here.all.until([&] { return here.its_pool.ledger.size() == 1; }));
+  auto& manager = *here.all.shards[0]->manager;
+  manager.drain(here.all.now);
+  here.all.run_for(7s);
+  CHECK_FALSE(manager.drained());
+  here.all.run_for(2s);
+  CHECK(manager.drained());
+  REQUIRE(worker->reply_to(id));
+  CHECK(worker->reply_to(id)->code == 20);
+  CHECK(here.all.snapshot().totals.at(0).shares.unknown == 1);
+}
+
 TEST_CASE("a password that the pool repeats is told to nobody") {
   house here;
   here.its_pool.refuses_login = "wrong password secret for user";

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 #include "stratumproxy/account.hpp"
 #include "stratumproxy/log.hpp"

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <asio/post.hpp>
-
 #include "facade/listening.hpp"
 #include "net/shard.hpp"
 #include "net/shell.hpp"

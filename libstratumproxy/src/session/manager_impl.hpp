@@ -142,6 +142,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   std::uint64_t next_channel_ = 1, next_worker_ = 1, next_link_ = 1, next_lookup_ = 1;
   time_point swept_{};
   bool is_draining_ = false;
+  time_point draining_since_{};
 };
 
 }  // namespace stratumproxy::session

@@ -10,6 +10,7 @@ namespace stratumproxy::session {
 namespace {
 
 constexpr auto sweep_interval = std::chrono::milliseconds(100);
+constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
 
 // Whether a worker that left for this reason is expected back.
 [[nodiscard]] bool is_unexpected(close_reason reason) noexcept {
@@ -233,6 +234,8 @@ void session_manager::impl::sweep_worker(downstream_session& worker, time_point 
 void session_manager::impl::sweep_link(upstream_session& link, time_point now) {
   if (link.closes_at && now >= *link.closes_at && link.unanswered() == 0) return destroy(link, now);
   link.tick(now);
+  // Who stops does not wait for a verdict as long as who goes on: the share is told unknown, and counted so.
+  if (is_draining_ && now - draining_since_ >= drain_patience) return destroy(link, now);
   if (link.is_live() && now - link.live_since() >= upstream_session::stable_after) endpoint_of(link).gate.settled();
   if (link.state() == metrics::link_state::refused && !link.channel() && !refusals_.fresh(link.refusal_key, now) &&
       refusals_.may_try(link.refusal_key, link.id(), now)) {
@@ -441,6 +444,7 @@ time_point session_manager::next_deadline() const {
 void session_manager::drain(time_point now) {
   auto& me = *impl_;
   me.is_draining_ = true;
+  me.draining_since_ = now;
   for (auto& [id, worker] : me.workers_) {
     me.update_reading(*worker);
     me.to_resume_.push_back(id);

@@ -1,0 +1,150 @@
+#include "proxy_process.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <rapidjson/document.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <system_error>
+#include <vector>
+
+#include "address.hpp"
+
+namespace stratumload {
+namespace {
+
+constexpr milliseconds start_limit{20'000}, stop_limit{15'000}, answer_limit{10'000};
+constexpr std::size_t longest_answer = 65'536;
+
+// Everything up to `limit`, or, with `one_line`, up to the first line end.
+std::string read_all(int fd, milliseconds limit, bool one_line) {
+  std::string out;
+  const auto end = now() + limit;
+  while (out.size() < longest_answer && !(one_line && out.find('\n') != std::string::npos)) {
+    const auto left = std::chrono::duration_cast<milliseconds>(end - now());
+    pollfd wait{.fd = fd, .events = POLLIN};
+    if (left <= milliseconds{0} || ::poll(&wait, 1, static_cast<int>(left.count())) == 0) break;
+    char buffer[4096];
+    const auto got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) break;
+    out.append(buffer, static_cast<std::size_t>(got));
+  }
+  return out;
+}
+
+std::string word_after(const std::string& line, std::string_view key) {
+  std::istringstream words(line);
+  for (std::string word; words >> word;)
+    if (word.starts_with(key)) return word.substr(key.size());
+  return {};
+}
+
+}  // namespace
+
+process_usage usage_of(pid_t process) {
+  process_usage out;
+  std::ifstream file(fmt::format("/proc/{}/stat", process));
+  std::string line;
+  if (!std::getline(file, line)) return out;
+  // The second field is the program's name in parentheses and may hold anything.
+  std::istringstream rest(line.substr(line.rfind(')') + 1));
+  std::vector<std::string> fields;
+  for (std::string field; rest >> field;) fields.push_back(field);
+  if (fields.size() < 22) return out;
+  out.cpu_seconds = (std::stod(fields[11]) + std::stod(fields[12])) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  out.resident_kib = std::stod(fields[21]) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1024;
+  return out;
+}
+
+proxy_process::proxy_process(const std::string& program, unsigned threads) {
+  auto place = (std::filesystem::temp_directory_path() / "stratumload-XXXXXX").string();
+  if (!::mkdtemp(place.data())) throw std::system_error(errno, std::generic_category(), "mkdtemp");
+  directory_ = place;
+  const auto config = directory_ + "/stratumproxyd.toml";
+  // The limits that guard against crowds are in the way here: the crowd comes from one address to one pool.
+  std::ofstream(config) << "[stratum]\naddr = \"127.0.0.1:0\"\nthreads = " << threads
+                        << "\n[web]\naddr = \"127.0.0.1:0\"\n[db]\nurl = \"sqlite:" << directory_ << "/accounts.db\"\n"
+                        << "[log]\nlevel = \"warning\"\n[upstream]\nconnects_per_second = 100000\n"
+                        << "[limits]\nunauthorized_per_address = 100000\n";
+  int out[2];
+  if (::pipe2(out, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+  pid_ = ::fork();
+  if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+  if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::setpgid(0, 0);  // Ctrl-C is for this tool, which then ends the proxy in order
+    ::dup2(out[1], STDOUT_FILENO);
+    ::execlp(program.c_str(), program.c_str(), "--config", config.c_str(), static_cast<char*>(nullptr));
+    fmt::print(stderr, "stratumload: cannot start '{}': {}\n", program, std::generic_category().message(errno));
+    ::_exit(127);
+  }
+  ::close(out[1]);
+  const auto line = read_all(out[0], start_limit, true);
+  ::close(out[0]);
+  stratum_ = word_after(line, "stratum=");
+  web_ = word_after(line, "web=");
+  if (stratum_.empty() || web_.empty()) {
+    stop();
+    throw std::runtime_error(fmt::format("'{}' did not become ready", program));
+  }
+}
+
+proxy_process::~proxy_process() { stop(); }
+
+void proxy_process::stop() {
+  if (pid_ > 0) {
+    ::kill(pid_, SIGTERM);
+    const auto end = now() + stop_limit;
+    while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
+      if (now() >= end) {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+        break;
+      }
+      ::poll(nullptr, 0, 20);
+    }
+    pid_ = -1;
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+std::string proxy_process::post(std::string_view path, const std::string& body) const {
+  const auto fd = begin_connect(resolve(web_));
+  if (fd < 0) throw std::runtime_error("cannot connect to the proxy's HTTP server");
+  pollfd wait{.fd = fd, .events = POLLOUT};
+  ::poll(&wait, 1, static_cast<int>(answer_limit.count()));
+  const auto request = fmt::format(
+      "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
+      path, web_, body.size(), body);
+  const auto sent = ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+  const auto answer = sent == static_cast<std::ptrdiff_t>(request.size()) ? read_all(fd, answer_limit, false) : std::string{};
+  ::close(fd);
+  const auto head_end = answer.find("\r\n\r\n");
+  if (head_end == std::string::npos) throw std::runtime_error(fmt::format("the proxy does not answer {}", path));
+  return answer.substr(head_end + 4);
+}
+
+std::string proxy_process::register_account(const std::string& pool) const {
+  (void)post("/api/v1/pools", fmt::format(R"({{"pool":"{}","algorithm":"sha256d"}})", pool));
+  const auto answer = post("/api/v1/users", fmt::format(R"({{"pool":"{}","user":"stratumload","password":"x"}})", pool));
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseIterativeFlag>(answer.data(), answer.size());
+  if (document.HasParseError() || !document.IsObject() || !document.HasMember("name") || !document["name"].IsString() ||
+      document["name"].GetStringLength() == 0)
+    throw std::runtime_error("the proxy registers no account: " + answer.substr(0, 200));
+  return document["name"].GetString();
+}
+
+}  // namespace stratumload

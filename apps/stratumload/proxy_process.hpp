@@ -1,0 +1,46 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "clock.hpp"
+
+namespace stratumload {
+
+/// What /proc says about a process.
+struct process_usage {
+  double cpu_seconds = 0;
+  double resident_kib = 0;
+};
+
+/// Zeros when there is no such process.
+[[nodiscard]] process_usage usage_of(pid_t process);
+
+/// A stratumproxyd of our own: a temporary directory with its configuration and SQLite database, free ports on loopback. Ends with
+/// this object, and also when this process dies.
+class proxy_process {
+ public:
+  /// Starts `program` and waits until it is ready. Throws std::runtime_error with one line for people.
+  proxy_process(const std::string& program, unsigned threads);
+  ~proxy_process();
+  proxy_process(const proxy_process&) = delete;
+  proxy_process& operator=(const proxy_process&) = delete;
+
+  /// Registers the pool and a user of it; gives the name to log in with. Throws std::runtime_error.
+  [[nodiscard]] std::string register_account(const std::string& pool) const;
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] const std::string& stratum() const { return stratum_; }
+
+ private:
+  void stop();
+  [[nodiscard]] std::string post(std::string_view path, const std::string& body) const;
+
+  std::string directory_;
+  pid_t pid_ = -1;
+  std::string stratum_, web_;
+};
+
+}  // namespace stratumload
