@@ -3,7 +3,8 @@
 namespace stratumproxyd {
 namespace {
 
-// Where pools publish their addresses.
+// Where to look an address up. About half of the rows were found in public configurations, the others are common knowledge of the
+// field; none was compared with its page or tried.
 constexpr std::string_view zpool = "https://zpool.ca/site/mining";
 constexpr std::string_view zergpool = "https://zergpool.com/setup";
 constexpr std::string_view nicehash = "https://www.nicehash.com/stratum-url-generator";

@@ -9,7 +9,7 @@ namespace stratumproxyd {
 struct known_pool {
   std::string_view pool;       ///< "host:port"
   std::string_view algorithm;  ///< name or alias
-  std::string_view source;     ///< where the pool publishes its address
+  std::string_view source;     ///< where to look its address up; the rows have not been checked against it
 };
 
 /// When the list was put together; stored with each row, for pools move.

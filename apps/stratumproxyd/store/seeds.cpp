@@ -31,7 +31,7 @@ void seed(database& tables) {
       const auto algorithm = canonical_algorithm(session, std::string(pool.algorithm));
       if (seen.contains({"pool", std::string(pool.pool)}) || !address || algorithm.empty()) continue;
       pool_record row;
-      row.source = std::string(pool.source) + ", " + std::string(known_pools_date);
+      row.source = std::string(pool.source) + " (not checked against this page), " + std::string(known_pools_date);
       (void)insert_pool(session, *address, algorithm, row);
       record("pool", std::string(pool.pool));
     }

@@ -49,6 +49,7 @@ TEST_CASE("a new database knows the algorithms and at least 30 pools of 8 algori
     used.insert(row.algorithm);
     INFO(row.pool);
     CHECK(row.source.find("https://") == 0);
+    CHECK(row.source.find("not checked") != std::string::npos);
     CHECK(row.source.find("2026-11") != std::string::npos);
     CHECK(row.login_template == "{user}.{rig}");
   }
