@@ -19,7 +19,7 @@ struct login {
 [[nodiscard]] std::string clean_rig(std::string_view rig);
 
 /// The login for the pool, from the pool's template; {user}, {rig} and {account} are replaced. Where the rig is empty, or the user has
-/// a worker part already, the user goes unchanged.
+/// a worker part already, a template with {rig} gives the user unchanged.
 [[nodiscard]] std::string pool_login(std::string_view login_template, std::string_view user, std::string_view account,
                                      std::string_view rig);
 

@@ -27,7 +27,7 @@ namespace stratumproxy::session {
 /// The shard's tables, and what happens between them. Three files: session_manager.cpp (the outside: connections and time),
 /// admission.cpp (subscribe, authorize, restore), routing.cpp (links, jobs, shares).
 ///
-/// Who owns what: `workers` and `links` own; everybody else holds ids. What ends during a call moves to the graveyard and
+/// Who owns what: `workers` and `links` own; everybody else holds ids, but for `channels_`, which is kept in step. What ends during a call moves to the graveyard and
 /// is destroyed when the call is over, so that no object dies under its own feet.
 struct session_manager::impl final : downstream_session::events, upstream_session::events {
   impl(manager_settings settings, session_host& host);

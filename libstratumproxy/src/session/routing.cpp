@@ -12,7 +12,8 @@ using outcome = metrics::share_record::verdict;
 
 constexpr std::size_t max_chain = 400;  // bytes of the agent
 
-// "stratumproxy/0.1.0 (a b)": the instances that are before this one, so that the last one sees a loop of any length.
+// "stratumproxy/0.1.0 (a b)": the instances that are before this one, so that a loop through several proxies is seen,
+// as long as their names fit into the agent.
 [[nodiscard]] std::string chain_of(const std::string& agent) {
   if (!agent.starts_with("stratumproxy/")) return {};
   const auto begin = agent.find('('), end = agent.find(')');
