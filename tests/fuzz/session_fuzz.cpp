@@ -53,7 +53,10 @@ class theatre final : public session::session_host {
     settings.config = &config_;
     settings.instance = "fuzz";
     settings.random = [this](std::span<std::uint8_t> bytes) {
-      for (auto& byte : bytes) byte = static_cast<std::uint8_t>(seed_ = seed_ * 1'664'525 + 1'013'904'223) ^ (seed_ >> 24);
+      for (auto& byte : bytes) {
+        seed_ = seed_ * 1'664'525 + 1'013'904'223;
+        byte = static_cast<std::uint8_t>(seed_ ^ (seed_ >> 24));
+      }
     };
     manager_ = std::make_unique<session::session_manager>(std::move(settings), *this);
   }

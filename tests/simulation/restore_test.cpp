@@ -260,6 +260,66 @@ TEST_CASE("what came with the subscribe to the wrong shard is not lost on the wa
   CHECK(after->shard_index == 0);
 }
 
+TEST_CASE("a miner that logs in before it subscribes gets its session back, on whatever shard it arrives") {
+  farm here(2);
+  for (unsigned to = 0; to < 2; ++to) {
+    auto before = here.mining("alice.rig", 0);
+    here.first.newest()->difficulty(512);
+    REQUIRE(here.all.until([&] { return before->difficulty == 512; }));
+    before->reset();
+    here.all.run_for(1s);
+    const auto link = here.first.newest();
+
+    auto after = here.all.connect(to);
+    after->authorize("alice.rig");
+    REQUIRE(here.all.until([&] { return after->replies.size() == 1; }));
+    after->subscribe(before->session);
+    REQUIRE(here.all.until([&] { return after->has_job(); }));
+    CHECK(after->replies.size() == 2);
+    CHECK(after->shard_index == 0);
+    CHECK(after->extranonce1 == before->extranonce1);
+    CHECK(after->difficulty == 512);
+    const auto id = after->submit();
+    REQUIRE(here.all.until([&] { return after->reply_to(id) != nullptr; }));
+    CHECK(after->reply_to(id)->accepted);
+    CHECK(here.first.ledger.back().extranonce1 == link->extranonce1);
+    here.all.run_for(5s);
+    CHECK(link->open);
+    CHECK(here.first.open_links() == 1);
+    after->reset();
+    here.all.run_for(2min);
+  }
+  CHECK(here.all.event("sessions_restored") == 2);
+}
+
+TEST_CASE("a miner that logged in as another account before it subscribed gets nothing of the session that it names") {
+  farm here;
+  auto before = here.mining("alice.rig");
+  before->reset();
+  auto after = here.all.connect();
+  after->authorize("bob.rig");
+  after->subscribe(before->session);
+  REQUIRE(here.all.until([&] { return after->has_job(); }));
+  const auto id = after->submit();
+  REQUIRE(here.all.until([&] { return after->reply_to(id) != nullptr; }));
+  CHECK(here.second.ledger.size() == 1);
+  CHECK(here.first.newest()->open);  // still kept for who may come
+  CHECK(here.all.event("sessions_restored") == 0);
+}
+
+TEST_CASE("a session that returns with another rig mines on under that rig's name") {
+  farm here;
+  auto before = here.mining("alice.one");
+  before->reset();
+  auto after = here.mining("alice.two", 0, before->session);
+  CHECK(here.first.links.size() == 1);
+  REQUIRE(here.all.until([&] { return here.first.newest()->user == "user-of-alice.two"; }));
+  here.all.run_for(1s);
+  const auto id = after->submit();
+  REQUIRE(here.all.until([&] { return after->reply_to(id) != nullptr; }));
+  CHECK(here.first.ledger.back().user == "user-of-alice.two");
+}
+
 TEST_CASE("a share is not taken twice, not even across a restore and in other letters") {
   farm here;
   auto before = here.mining();

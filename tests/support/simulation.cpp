@@ -43,6 +43,7 @@ void shard::send(channel_id channel, std::string_view bytes) {
 }
 
 void shard::close(channel_id channel, session::close_reason) {
+  dialing.erase(channel);
   const auto found = channels.find(channel);
   if (found == channels.end()) return;
   all.after(all.latency, [to = found->second] {
@@ -53,7 +54,9 @@ void shard::close(channel_id channel, session::close_reason) {
 
 void shard::connect(channel_id channel, const std::string& host, std::uint16_t port) {
   const auto where = host + ":" + std::to_string(port);
+  dialing.insert(channel);
   all.after(all.latency, [this, channel, where] {
+    if (dialing.erase(channel) == 0) return;
     const auto found = all.pools.find(where);
     if (found != all.pools.end()) ++found->second->attempts;
     if (found == all.pools.end() || !found->second->up) {
@@ -304,7 +307,7 @@ void pool_link::on_line(std::string line) {
 
 // ---- world -------------------------------------------------------------------------------------------------------------
 
-world::world(std::uint64_t seed, unsigned count, stratumproxy::options with) : config(std::move(with)), random(seed) {
+world::world(std::uint64_t seed, unsigned count, stratumproxy::options with, stratumproxy::line_tap* tap) : config(std::move(with)), random(seed) {
   now = time_point{} + 1h;
   const auto hints = session::make_return_hints();
   for (unsigned i = 0; i < count; ++i) shards.push_back(std::make_unique<shard>(*this, i, count));
@@ -318,6 +321,7 @@ world::world(std::uint64_t seed, unsigned count, stratumproxy::options with) : c
       for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
     };
     settings.hints = hints;
+    settings.tap = tap;
     one->manager = std::make_unique<session::session_manager>(std::move(settings), *one);
   }
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <queue>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,7 @@ struct shard final : stratumproxy::session::session_host {
   world& all;
   unsigned index;
   std::map<stratumproxy::session::channel_id, std::weak_ptr<peer>> channels;
+  std::set<stratumproxy::session::channel_id> dialing;
   std::map<stratumproxy::session::channel_id, std::string> held;  // input while reading is off
   std::map<stratumproxy::session::channel_id, bool> reading;
   std::unique_ptr<stratumproxy::session::session_manager> manager;
@@ -171,7 +173,8 @@ class pool {
 
 class world {
  public:
-  explicit world(std::uint64_t seed = 1, unsigned shards = 1, stratumproxy::options with = {});
+  explicit world(std::uint64_t seed = 1, unsigned shards = 1, stratumproxy::options with = {},
+                 stratumproxy::line_tap* tap = nullptr);
   ~world();
 
   pool& add_pool(const std::string& where = "pool.example:3333");

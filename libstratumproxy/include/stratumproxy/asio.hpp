@@ -9,6 +9,7 @@
 #include <asio/post.hpp>
 
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/options.hpp"
@@ -19,15 +20,16 @@ namespace stratumproxy {
 /// header that shows Asio; it must be the (standalone) Asio that the library was built with.
 ///
 /// Thread: one thread runs the io_context, and every method belongs to that thread, or to a time when nobody runs it. The
-/// account source may answer from any thread; it, the log sink and the metrics sink are called on the io_context's thread
+/// account source may answer from any thread; it, the sinks and the tap are called on the io_context's thread
 /// and must not call the proxy back: asio::post to the context instead. The proxy keeps some threads of its own to look up
 /// names of pools.
 ///
-/// Ownership: the io_context, account source and sinks are borrowed and outlive the proxy. Nothing else needs to be
+/// Ownership: the io_context, account source, sinks and tap are borrowed and outlive the proxy. Nothing else needs to be
 /// waited for: after stop() the io_context runs out of the proxy's work by itself.
 class asio_proxy {
  public:
-  asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr);
+  asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr,
+             line_tap* tap = nullptr);
   ~asio_proxy();  ///< stops
   asio_proxy(const asio_proxy&) = delete;
   asio_proxy& operator=(const asio_proxy&) = delete;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/options.hpp"
@@ -14,11 +15,12 @@ namespace stratumproxy {
 
 /// A Stratum proxy on threads of its own. Any number of them fit in one process.
 ///
-/// Thread: every method may be called from any thread but the proxy's own. The account source, log sink and metrics sink are
+/// Thread: every method may be called from any thread but the proxy's own. The account source, the sinks and the tap are
 /// borrowed: they must outlive the proxy.
 class proxy {
  public:
-  proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr);
+  proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr,
+        line_tap* tap = nullptr);
   ~proxy();  ///< stops
   proxy(const proxy&) = delete;
   proxy& operator=(const proxy&) = delete;

@@ -9,22 +9,24 @@
 namespace stratumproxy {
 
 struct asio_proxy::impl {
-  impl(asio::io_context& on, options given, account_source& from, log_sink& to, metrics::sink* listener)
-      : io(on), config(std::move(given)), accounts(from), log(to), sink(listener) {}
+  impl(asio::io_context& on, options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears)
+      : io(on), config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears) {}
 
   asio::io_context& io;
   const options config;
   account_source& accounts;
   log_sink& log;
   metrics::sink* const sink;
+  line_tap* const tap;
 
   std::string bound;
   std::unique_ptr<net::shell> shell;
   std::shared_ptr<net::shard> shard;
 };
 
-asio_proxy::asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink)
-    : impl_(std::make_unique<impl>(io, std::move(config), accounts, log, sink)) {}
+asio_proxy::asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink,
+                       line_tap* tap)
+    : impl_(std::make_unique<impl>(io, std::move(config), accounts, log, sink, tap)) {}
 
 asio_proxy::~asio_proxy() { stop(); }
 
@@ -32,7 +34,7 @@ std::error_code asio_proxy::start() try {
   if (impl_->shard) return {};
   auto open = facade::listen_on(impl_->config.address, 1);
   if (!open) return open.error();
-  auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink);
+  auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink, impl_->tap);
   common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   auto made = std::make_shared<net::shard>(*common, 0, impl_->io, std::move(open->sockets.front()));
   made->start();

@@ -26,8 +26,8 @@ unsigned shard_count(const options& config) {
 }  // namespace
 
 struct proxy::impl {
-  impl(options given, account_source& from, log_sink& to, metrics::sink* listener)
-      : config(std::move(given)), accounts(from), log(to), sink(listener) {}
+  impl(options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears)
+      : config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears) {}
 
   std::error_code start();
   void stop();
@@ -38,6 +38,7 @@ struct proxy::impl {
   account_source& accounts;
   log_sink& log;
   metrics::sink* const sink;
+  line_tap* const tap;
 
   std::mutex mutex;  // of what follows
   std::string bound;
@@ -52,7 +53,7 @@ std::error_code proxy::impl::start() try {
   auto open = facade::listen_on(config.address, count);
   if (!open) return open.error();
 
-  auto common = std::make_unique<net::shell>(config, accounts, log, sink);
+  auto common = std::make_unique<net::shell>(config, accounts, log, sink, tap);
   for (unsigned i = 0; i < count; ++i) common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   std::vector<std::unique_ptr<net::shard_thread>> made;
   for (unsigned i = 0; i < count; ++i)
@@ -80,8 +81,8 @@ std::vector<std::future<T>> proxy::impl::ask(std::future<T> (net::shard_thread::
   return answers;
 }
 
-proxy::proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink)
-    : impl_(std::make_unique<impl>(std::move(config), accounts, log, sink)) {}
+proxy::proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink, line_tap* tap)
+    : impl_(std::make_unique<impl>(std::move(config), accounts, log, sink, tap)) {}
 
 proxy::~proxy() { stop(); }
 

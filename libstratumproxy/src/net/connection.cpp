@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "net/shard.hpp"
-
 namespace stratumproxy::net {
 namespace {
 
@@ -17,29 +15,16 @@ constexpr std::uint32_t max_discarded = 256 * 1024;
 
 }  // namespace
 
-connection::connection(shard& owner, executor where, side peer, unique_fd socket, admission::ticket place, time_point now)
-    : heard(now), progressed(now), owner_(owner), descriptor_(where), place_(std::move(place)), peer_(peer) {
-  asio::error_code failed;
-  descriptor_.assign(socket.get(), failed);
-  if (!failed) socket.release();
+connection::connection(poller& watcher, side peer, unique_fd socket, admission::ticket place, time_point now)
+    : heard(now), progressed(now), watcher_(watcher), socket_(std::move(socket)), place_(std::move(place)), peer_(peer) {}
+
+connection::pointer connection::make(poller& watcher, side peer, unique_fd socket, admission::ticket place, time_point now) {
+  auto made = std::make_shared<connection>(watcher, peer, std::move(socket), std::move(place), now);
+  return watcher.add(made, made->native(), made->watched_, EPOLLIN) ? made : nullptr;
 }
 
-void connection::await_input() {
-  if (awaits_input_ || !is_open()) return;
-  awaits_input_ = true;
-  descriptor_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const asio::error_code&) {
-    self->awaits_input_ = false;
-    if (self->is_open()) self->owner_.on_input(self);
-  });
-}
-
-void connection::await_output() {
-  if (awaits_output_ || !is_open()) return;
-  awaits_output_ = true;
-  descriptor_.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](const asio::error_code&) {
-    self->awaits_output_ = false;
-    if (self->is_open()) self->owner_.on_output(self);
-  });
+void connection::want(std::uint32_t event, bool wanted) noexcept {
+  if (is_open()) watcher_.change(native(), watched_, wanted ? watched_.events | event : watched_.events & ~event);
 }
 
 void connection::queue(std::string_view bytes, buffer_pool& buffers) {
@@ -84,12 +69,15 @@ bool connection::discard_input() noexcept {
 }
 
 void connection::close() noexcept {
-  asio::error_code ignored;
-  descriptor_.close(ignored);
   place_ = {};
+  release().reset();
 }
 
-unique_fd connection::release() noexcept { return unique_fd(descriptor_.release()); }
+unique_fd connection::release() noexcept {
+  auto socket = std::move(socket_);
+  if (socket) watcher_.remove(socket.get(), watched_);  // which may end this connection
+  return socket;
+}
 
 duration connection::since_acknowledgement() noexcept {
   tcp_info info{};

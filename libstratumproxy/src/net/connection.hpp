@@ -6,39 +6,36 @@
 #include <string_view>
 #include <system_error>
 
-#include <asio/io_context.hpp>
-#include <asio/posix/basic_stream_descriptor.hpp>
-
 #include "net/admission.hpp"
 #include "net/output_buffer.hpp"
+#include "net/poller.hpp"
 #include "net/unique_fd.hpp"
 #include "stratumproxy/clock.hpp"
 #include "stratumproxy/session/session_manager.hpp"
 
 namespace stratumproxy::net {
 
-class shard;
-
 enum class side : std::uint8_t { miner, pool };
 
 /// A connected TCP socket of a shard, in either direction. It knows how to wait, send and end; what the bytes mean and
-/// when it ends is the shard's decision. At most one wait for input and one for output are outstanding, each of which
-/// keeps the connection alive; idle it owns no buffer.
-class connection final : public std::enable_shared_from_this<connection> {
+/// when it ends is the shard's decision. While it is open the poller keeps it alive; idle it owns no buffer.
+class connection final {
  public:
-  using executor = asio::io_context::executor_type;
   using pointer = std::shared_ptr<connection>;
 
-  /// Takes the socket. It is not open when the system could not register it.
-  connection(shard& owner, executor where, side peer, unique_fd socket, admission::ticket place, time_point now);
+  /// Takes the socket, and wants input from it. Null when the system could not register it.
+  [[nodiscard]] static pointer make(poller& watcher, side peer, unique_fd socket, admission::ticket place, time_point now);
+  connection(poller& watcher, side peer, unique_fd socket, admission::ticket place, time_point now);
 
-  [[nodiscard]] bool is_open() const noexcept { return descriptor_.is_open(); }
-  [[nodiscard]] int native() noexcept { return descriptor_.native_handle(); }
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(socket_); }
+  [[nodiscard]] int native() const noexcept { return socket_.get(); }
   [[nodiscard]] side peer() const noexcept { return peer_; }
 
-  /// Calls shard::on_input / on_output once, when there is any.
-  void await_input();
-  void await_output();
+  /// Whether the poller tells of it.
+  void want_input(bool wanted) noexcept { want(EPOLLIN, wanted); }
+  void want_output(bool wanted) noexcept { want(EPOLLOUT, wanted); }
+  [[nodiscard]] bool wants_input() const noexcept { return (watched_.events & EPOLLIN) != 0; }
+  [[nodiscard]] bool wants_output() const noexcept { return (watched_.events & EPOLLOUT) != 0; }
 
   void queue(std::string_view bytes, buffer_pool& buffers);
   /// Gives the kernel what it takes. A full kernel is no error.
@@ -60,7 +57,6 @@ class connection final : public std::enable_shared_from_this<connection> {
   [[nodiscard]] duration since_acknowledgement() noexcept;
 
   session::channel_id channel{};
-  bool reading = true;      ///< the session layer wants input
   bool congested = false;   ///< and was told so
   bool dirty = false;       ///< in the shard's list of connections with new output
   bool lingering = false;   ///< nobody's any more: only waits for the peer to end
@@ -68,14 +64,15 @@ class connection final : public std::enable_shared_from_this<connection> {
   time_point progressed{};  ///< when the kernel last took output; lingering: since when
 
  private:
-  shard& owner_;
-  asio::posix::basic_stream_descriptor<executor> descriptor_;
+  void want(std::uint32_t event, bool wanted) noexcept;
+
+  poller& watcher_;
+  poller::place watched_;
+  unique_fd socket_;
   std::unique_ptr<output_buffer> output_;
   admission::ticket place_;
   std::uint32_t discarded_ = 0;
   side peer_;
-  bool awaits_input_ = false;
-  bool awaits_output_ = false;
 };
 
 }  // namespace stratumproxy::net

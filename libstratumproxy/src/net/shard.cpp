@@ -39,6 +39,7 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd list
       io_(io),
       mail_(common.mailboxes[index]),
       mail_ready_(io),
+      connections_ready_(io),
       timer_(io),
       listener_(std::make_shared<listener>(*this, io.get_executor(), std::move(listening))) {
   session::manager_settings settings;
@@ -49,6 +50,7 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd list
   settings.random = fill_random;
   settings.log = &common.log;
   settings.sink = common.sink;
+  settings.tap = common.tap;
   settings.hints = common.hints;
   manager_ = std::make_unique<session::session_manager>(std::move(settings), *this);
   const auto shortest = std::min({config_.limits.idle, config_.limits.output_blocked, config_.upstream.connect_timeout});
@@ -57,11 +59,14 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd list
 
 shard::~shard() {
   if (mail_ready_.is_open()) mail_ready_.release();  // the mailbox owns it
+  if (connections_ready_.is_open()) connections_ready_.release();
 }
 
 void shard::start() {
   mail_ready_.assign(mail_->descriptor());
+  connections_ready_.assign(poller_.descriptor());
   await_mail();
+  await_connections();
   await_tick();
   listener_->start();
 }
@@ -95,7 +100,7 @@ void shard::flush(const connection::pointer& to) {
   const std::size_t unsent = to->unsent().size();
   const std::size_t limit = to->peer() == side::miner ? config_.limits.output_bytes : config_.upstream.output_bytes;
   if (unsent > limit) return lose(to, close_reason::slow_reader);
-  if (unsent > 0) to->await_output();
+  to->want_output(unsent > 0);
   if (!to->congested && unsent > limit / 2) {
     to->congested = true;
     manager_->congested(to->channel, true, now_);
@@ -118,10 +123,9 @@ void shard::on_miner(unique_fd socket, const endpoint& from) {
     if (common_.limit_log.allows(now_)) warn("connection_limit", from.text(), "too many connections in all");
     return;
   }
-  const auto who =
-      std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(socket), std::move(*place), now_);
-  if (!who->is_open()) return;
-  welcome(who, [&] { return manager_->accept(from.text(), from.host(), now_); });
+  const auto who = connection::make(poller_, side::miner, std::move(socket), std::move(*place), now_);
+  if (!who) return;
+  welcome(who, manager_->accept(from.text(), from.host(), now_));
 }
 
 void shard::on_exhaustion(int error) {
@@ -138,50 +142,46 @@ void shard::warn(std::string_view event, std::string_view worker, std::string_vi
   common_.log.write(line);
 }
 
-void shard::welcome(const connection::pointer& who, const std::function<channel_id()>& introduce) {
-  introducing_ = true;
-  who->channel = introduce();
-  introducing_ = false;
+void shard::welcome(const connection::pointer& who, channel_id channel) {
+  who->channel = channel;
   connections_.emplace(who->channel, who);
-  for (shard_task& task : std::exchange(postponed_, {})) task(*this);
-  if (who->reading) who->await_input();
 }
 
 void shard::arrive(migrant who) {
-  const auto connected =
-      std::make_shared<connection>(*this, io_.get_executor(), side::miner, std::move(who.socket), std::move(who.place), now_);
-  if (!connected->is_open()) return;
+  const auto connected = connection::make(poller_, side::miner, std::move(who.socket), std::move(who.place), now_);
+  if (!connected) return;
   if (!who.unsent.empty()) {
     connected->queue(who.unsent, buffers_);
     connected->dirty = true;
     dirty_.push_back(connected);
   }
-  welcome(connected, [&] { return manager_->adopt(std::move(who.what), now_); });
+  welcome(connected, manager_->adopt(std::move(who.what), now_));
   manager_->tick(now_);  // it brought lines along
+}
+
+void shard::on_ready(const connection::pointer& who, std::uint32_t events) {
+  const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;  // what it is, the next call says
+  if (who->wants_input() && (broken || (events & EPOLLIN) != 0)) on_input(who);
+  if (who->wants_output() && (broken || (events & EPOLLOUT) != 0)) on_output(who);
 }
 
 void shard::on_input(const connection::pointer& from) {
   wake_up([&] {
     if (from->lingering) {
-      if (from->discard_input())
-        from->close();
-      else
-        from->await_input();
+      if (from->discard_input()) from->close();
       return;
     }
-    if (!from->reading) return;
     const auto got = ::recv(from->native(), input_.data(), input_.size(), 0);
     if (got > 0) {
       from->heard = now_;
       manager_->receive(from->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
     } else if (got == 0) {
       if (from->peer() == side::pool) return lose(from, close_reason::peer_left);
-      from->reading = false;
+      from->want_input(false);
       manager_->input_ended(from->channel, now_);
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
       return lose(from, reason_of(errno, *from, now_));
     }
-    if (from->reading) from->await_input();
   });
 }
 
@@ -197,15 +197,12 @@ void shard::on_dial_ready(dialer& attempt) {
 
 void shard::dialed(channel_id channel, unique_fd socket) {
   dials_.erase(channel);
-  const auto who =
-      std::make_shared<connection>(*this, io_.get_executor(), side::pool, std::move(socket), admission::ticket{}, now_);
-  if (!who->is_open()) return dial_failed(channel, close_reason::connect_failed);
+  const auto who = connection::make(poller_, side::pool, std::move(socket), admission::ticket{}, now_);
+  if (!who) return dial_failed(channel, close_reason::connect_failed);
   who->channel = channel;
   connections_.emplace(channel, who);
   news_.push_back([who](shard& self) {
-    if (!who->is_open()) return;
-    self.manager_->connected(who->channel, self.now_);
-    if (who->is_open() && who->reading) who->await_input();
+    if (who->is_open()) self.manager_->connected(who->channel, self.now_);
   });
 }
 
@@ -237,7 +234,7 @@ void shard::lose(const connection::pointer& who, close_reason reason) {
 // pool count even then.
 void shard::lose_after_last_words(const connection::pointer& who, close_reason reason) {
   who->discard_queued(buffers_);
-  for (int i = 0; i < last_reads && who->is_open() && !who->lingering && who->reading; ++i) {
+  for (int i = 0; i < last_reads && who->is_open() && !who->lingering && who->wants_input(); ++i) {
     const auto got = ::recv(who->native(), input_.data(), input_.size(), 0);
     if (got <= 0) break;
     manager_->receive(who->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
@@ -254,7 +251,8 @@ void shard::linger(const connection::pointer& who) {
   who->lingering = true;
   who->progressed = now_;
   lingering_.push_back(who);
-  who->await_input();
+  who->want_output(false);
+  who->want_input(true);
 }
 
 // --- the manager's requests ---
@@ -264,17 +262,9 @@ connection::pointer shard::find(channel_id channel) const {
   return found != connections_.end() ? found->second : nullptr;
 }
 
-// Inside of accept() and adopt() the manager already uses an id that it has not returned yet.
-void shard::postpone(shard_task task) {
-  if (introducing_) postponed_.push_back(std::move(task));
-}
-
 void shard::send(channel_id channel, std::string_view bytes) {
   const auto found = connections_.find(channel);
-  if (found == connections_.end()) {
-    if (introducing_) postpone([channel, text = std::string(bytes)](shard& self) { self.send(channel, text); });
-    return;
-  }
+  if (found == connections_.end()) return;
   connection& to = *found->second;
   if (to.unsent().empty()) to.progressed = now_;
   to.queue(bytes, buffers_);
@@ -282,14 +272,14 @@ void shard::send(channel_id channel, std::string_view bytes) {
   dirty_.push_back(found->second);
 }
 
-void shard::close(channel_id channel, close_reason reason) {
+void shard::close(channel_id channel, close_reason) {
   if (const auto dial = dials_.find(channel); dial != dials_.end()) {
     dial->second->cancel();
     dials_.erase(dial);
     return;
   }
   const auto who = find(channel);
-  if (!who) return postpone([channel, reason](shard& self) { self.close(channel, reason); });
+  if (!who) return;
   connections_.erase(channel);
   const bool failed = static_cast<bool>(who->send_queued(buffers_, now_));
   who->discard_queued(buffers_);
@@ -307,9 +297,8 @@ void shard::connect(channel_id channel, const std::string& host, std::uint16_t p
 
 void shard::set_reading(channel_id channel, bool enabled) {
   const auto who = find(channel);
-  if (!who) return postpone([channel, enabled](shard& self) { self.set_reading(channel, enabled); });
-  who->reading = enabled;
-  if (enabled) who->await_input();
+  if (!who) return;
+  who->want_input(enabled);
 }
 
 void shard::find_account(session::lookup_id lookup, std::string_view name) {
@@ -320,9 +309,7 @@ void shard::find_account(session::lookup_id lookup, std::string_view name) {
 
 void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
   const auto who = find(channel);
-  if (!who)
-    return postpone(
-        [channel, to, what = std::move(what)](shard& self) mutable { self.hand_over(channel, to, std::move(what)); });
+  if (!who) return;
   connections_.erase(channel);
   migrant leaving;
   if (who->send_queued(buffers_, now_)) {
@@ -366,6 +353,7 @@ void shard::stop() {
   listener_->close();
   timer_.cancel();
   if (mail_ready_.is_open()) mail_ready_.release();
+  if (connections_ready_.is_open()) connections_ready_.release();
   for (const auto& [channel, who] : connections_) who->close();
   for (const auto& [channel, attempt] : dials_) attempt->cancel();
   for (const auto& who : lingering_) who->close();
@@ -373,6 +361,15 @@ void shard::stop() {
   dials_.clear();
   lingering_.clear();
   drain_waiters_.clear();
+}
+
+void shard::await_connections() {
+  connections_ready_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const asio::error_code& error) {
+    if (error || self->stopped_) return;
+    self->poller_.poll();
+    for (auto ready = self->poller_.next(); ready.who; ready = self->poller_.next()) self->on_ready(ready.who, ready.events);
+    if (!self->stopped_) self->await_connections();
+  });
 }
 
 void shard::await_mail() {

@@ -20,6 +20,7 @@
 #include "net/endpoint.hpp"
 #include "net/listener.hpp"
 #include "net/output_buffer.hpp"
+#include "net/poller.hpp"
 #include "net/shard_mail.hpp"
 #include "net/shell.hpp"
 #include "net/unique_fd.hpp"
@@ -61,8 +62,6 @@ class shard final : public session::session_host, public std::enable_shared_from
   void on_miners();
   void on_miner(unique_fd socket, const endpoint& from);
   void on_exhaustion(int error);
-  void on_input(const connection::pointer& from);
-  void on_output(const connection::pointer& to);
   void on_dial_ready(dialer& attempt);
   void dialed(session::channel_id channel, unique_fd socket);
   void dial_failed(session::channel_id channel, session::close_reason reason);
@@ -84,14 +83,17 @@ class shard final : public session::session_host, public std::enable_shared_from
   void settle();
   void warn(std::string_view event, std::string_view worker, std::string_view detail) const;
   void flush(const connection::pointer& to);
-  void welcome(const connection::pointer& who, const std::function<session::channel_id()>& introduce);
+  void welcome(const connection::pointer& who, session::channel_id channel);
   [[nodiscard]] connection::pointer find(session::channel_id channel) const;
-  void postpone(shard_task task);
 
   void lose(const connection::pointer& who, session::close_reason reason);
   void lose_after_last_words(const connection::pointer& who, session::close_reason reason);
   void linger(const connection::pointer& who);
 
+  void await_connections();
+  void on_ready(const connection::pointer& who, std::uint32_t events);
+  void on_input(const connection::pointer& from);
+  void on_output(const connection::pointer& to);
   void await_mail();
   void await_tick();
   void on_tick();
@@ -104,6 +106,8 @@ class shard final : public session::session_host, public std::enable_shared_from
   asio::io_context& io_;
   std::shared_ptr<shard_mailbox> mail_;
   asio::posix::stream_descriptor mail_ready_;
+  poller poller_;
+  asio::posix::stream_descriptor connections_ready_;
   asio::steady_timer timer_;
   std::shared_ptr<listener> listener_;
   std::unique_ptr<session::session_manager> manager_;
@@ -120,8 +124,6 @@ class shard final : public session::session_host, public std::enable_shared_from
   std::vector<shard_task> being_told_;
   std::vector<connection::pointer> dirty_;  ///< with new output
   std::vector<connection::pointer> being_flushed_;
-  bool introducing_ = false;           ///< the manager names a connection that is not in connections_ yet
-  std::vector<shard_task> postponed_;  ///< what it asked for unknown channels meanwhile
   std::vector<shard_task> drain_waiters_;
   bool stopped_ = false;
   std::uint64_t refused_ = 0;

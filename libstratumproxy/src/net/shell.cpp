@@ -9,11 +9,12 @@ constexpr unsigned resolver_threads = 3;
 
 }  // namespace
 
-shell::shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener)
+shell::shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears)
     : config(given),
       accounts(from),
       log(to),
       sink(listener),
+      tap(hears),
       instance(random_word()),
       miners(given.limits.connections != 0 ? given.limits.connections : connections_for_descriptor_limit()),
       resolver(resolver_threads) {}

@@ -9,6 +9,7 @@
 #include "net/resolver_pool.hpp"
 #include "net/shard_mail.hpp"
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/options.hpp"
@@ -18,12 +19,13 @@ namespace stratumproxy::net {
 
 /// What the shards of one proxy have in common. Outlives them.
 struct shell {
-  shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener);
+  shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears);
 
   const options& config;
   account_source& accounts;
   log_sink& log;
   metrics::sink* sink;  ///< may be null
+  line_tap* tap;        ///< may be null
   std::string instance;
   std::shared_ptr<session::return_hints> hints = session::make_return_hints();
   admission miners;

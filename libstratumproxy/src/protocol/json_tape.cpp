@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "protocol/json_text.hpp"
 #include "stratumproxy/result.hpp"
 
 // The reader's stack adds to a null pointer when it is first used. No harm in practice, but clang's sanitizer reports it.
@@ -27,6 +28,16 @@ class bounded_stream {
   explicit bounded_stream(std::span<char> text) noexcept
       : begin_(text.data()), source_(begin_), target_(begin_), end_(begin_ + text.size()) {}
 
+  /// Puts all that comes before the next character which a string cannot just have. True when that was any.
+  bool put_plain() noexcept {
+    const Ch* const from = source_;
+    while (source_ != end_ && is_plain(*source_)) ++source_;
+    const auto size = static_cast<std::size_t>(source_ - from);
+    if (target_ != from) std::memmove(target_, from, size);
+    target_ += size;
+    return size != 0;
+  }
+
   Ch Peek() const noexcept { return source_ == end_ ? '\0' : *source_; }
   Ch Take() noexcept { return source_ == end_ ? '\0' : *source_++; }
   std::size_t Tell() const noexcept { return static_cast<std::size_t>(source_ - begin_); }
@@ -43,6 +54,14 @@ class bounded_stream {
   Ch* source_;
   Ch* target_;
   Ch* end_;
+};
+
+// UTF-8 that is checked. Nearly all of a line is hex in strings, which RapidJSON would check a character at a time.
+struct checked_utf8 : rapidjson::UTF8<char> {
+  using UTF8::Validate;  // the reader compiles another way out, too, which in-place reading never takes
+  static bool Validate(bounded_stream& in, bounded_stream& out) {
+    return in.put_plain() || rapidjson::UTF8<char>::Validate(in, out);
+  }
 };
 
 }  // namespace
@@ -134,7 +153,7 @@ class handler {
 // NOLINTEND(readability-identifier-naming)
 
 struct json_tape::reader {
-  rapidjson::Reader parser;  // keeps its stack
+  rapidjson::GenericReader<checked_utf8, checked_utf8> parser;  // keeps its stack
 };
 
 json_tape::json_tape() : reader_(std::make_unique<reader>()) { nodes_.reserve(64); }

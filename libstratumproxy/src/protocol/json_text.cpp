@@ -12,11 +12,9 @@ namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
-constexpr bool is_hex_digit(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-constexpr bool is_plain(char c) noexcept { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+constexpr auto hex_bytes = byte_table([](unsigned byte) {
+  return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+});
 
 void append_unit(std::string& out, std::uint32_t unit) {
   out += "\\u";
@@ -67,8 +65,8 @@ std::optional<Number> parse_whole(std::string_view text) noexcept {
 
 void append_escaped(std::string& out, std::string_view text) {
   while (!text.empty()) {
-    const auto special = std::find_if_not(text.begin(), text.end(), is_plain);
-    const auto plain = static_cast<std::size_t>(special - text.begin());
+    std::size_t plain = 0;
+    while (plain < text.size() && is_plain(text[plain])) ++plain;
     out.append(text.data(), plain);
     text.remove_prefix(plain);
     if (!text.empty()) append_special(out, take_code_point(text));
@@ -114,7 +112,11 @@ void append_hex32(std::string& out, std::uint32_t value) {
   for (int shift = 28; shift >= 0; shift -= 4) out += hex_digits[(value >> shift) & 15];
 }
 
-bool is_hex(std::string_view text) noexcept { return std::all_of(text.begin(), text.end(), is_hex_digit); }
+bool is_hex(std::string_view text) noexcept {
+  bool is_good = true;
+  for (const char c : text) is_good &= hex_bytes[static_cast<unsigned char>(c)];
+  return is_good;
+}
 
 std::optional<double> parse_double(std::string_view text) noexcept {
   const auto value = parse_whole<double>(text);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,18 @@
 #include "protocol/json_tape.hpp"
 
 namespace stratumproxy::protocol {
+
+/// A look-up for each byte: what goes through here is hex by the kilobyte.
+template <class Predicate>
+[[nodiscard]] constexpr std::array<bool, 256> byte_table(Predicate holds) noexcept {
+  std::array<bool, 256> table{};
+  for (unsigned byte = 0; byte < table.size(); ++byte) table[byte] = holds(byte);
+  return table;
+}
+inline constexpr auto plain_bytes =
+    byte_table([](unsigned byte) { return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\'; });
+/// Stands for itself in a JSON string, in ASCII.
+[[nodiscard]] inline bool is_plain(char c) noexcept { return plain_bytes[static_cast<unsigned char>(c)]; }
 
 /// Appends `text` as a JSON string in ASCII. Bytes that are no UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

@@ -36,9 +36,7 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     return false;
   }
   auto named = session_id::parse(asked.session);
-  if (worker.is_authorized()) {
-    named.reset();  // it has a pool and a link already: it goes on as it is
-  } else if (!named) named = worker.handed_over ? worker.expected_session : hints_->returning(worker.address(), worker.agent, now);
+  if (!named) named = worker.handed_over ? worker.expected_session : hints_->returning(worker.address(), worker.agent, now);
 
   if (named && !worker.handed_over && named->shard(settings_.shards) != settings_.shard) {
     shard_.events.count(happening::session_handed_over);
@@ -47,7 +45,7 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
                   .version_rolling = worker.version_rolling, .version_mask = worker.wanted_mask,
                   .extranonce_subscribed = worker.extranonce_subscribed,
                   .suggested_difficulty = worker.suggested_difficulty, .suggested_target = worker.suggested_target,
-                  .session = named->text(), .unread = worker.unread()};
+                  .login = worker.owner ? worker.owner->name + '.' + worker.rig : std::string(), .session = named->text(), .unread = worker.unread()};
     const auto shard = named->shard(settings_.shards);
     channels_.erase(channel);
     worker.disconnected(now);
@@ -56,8 +54,26 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     return false;
   }
   const auto known = named ? sessions_.find(*named) : sessions_.end();
-  give_identity(worker, known != sessions_.end() ? find(known->second) : nullptr);
+  auto* before = known != sessions_.end() ? find(known->second) : nullptr;
+  // Who logged in first has chosen the account: another one's session is of no use for it.
+  if (worker.owner && before && before->owner && before->owner->name != worker.owner->name) before = nullptr;
+  give_identity(worker, before);
+  if (worker.owner && before) resume_session(worker, now);
   return true;
+}
+
+// It authorized before it subscribed: instead of the link that was opened for it, which has given it nothing yet, it gets its former one.
+void session_manager::impl::resume_session(downstream_session& worker, time_point now) {
+  auto* const unused = find(std::exchange(worker.link, std::nullopt));
+  const bool is_restored = restore(worker, *worker.owner, now);
+  if (auto* const link = find(worker.link); is_restored && link) {
+    if (unused) destroy(*unused, now);
+    attach(worker, *link);
+    take_login(*link, worker, now);
+    log_worker(log_level::info, "worker_restored", worker, worker.agent);
+  } else if (unused) {
+    attach(worker, *unused);
+  }
 }
 
 void session_manager::impl::give_identity(downstream_session& worker, downstream_session* before) {
@@ -144,7 +160,8 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
   worker.authorize_answer(true, 0, {}, now);
   no_stranger_any_more(worker);
   if (!worker.owner) worker.rig = rig;
-  const bool is_restored = restore(worker, *owner, now);
+  if (worker.owner) forget_claim(worker);
+  const bool is_restored = !worker.owner && restore(worker, *owner, now);
 
   const bool is_other = worker.owner && worker.owner->name != owner->name;
   if (is_other) {
@@ -169,6 +186,7 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
     attach(worker, *link);
     if (is_restored) {
       if (link->current_job()) link->is_renewed = false;
+      take_login(*link, worker, now);
       worker.give_job(*link, job_cause::again, now);
     }
   } else {
@@ -179,14 +197,16 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
              worker.agent);
 }
 
+// It has gone on as what it was before: the session that its subscribe named is free for others.
+void session_manager::impl::forget_claim(downstream_session& worker) {
+  auto* const before = worker.restores ? find(*std::exchange(worker.restores, std::nullopt)) : nullptr;
+  if (before && before->claimed_by == worker.id()) before->claimed_by.reset();
+}
+
 // The session that the worker's subscribe named becomes this one. True when it did.
 bool session_manager::impl::restore(downstream_session& worker, const account& owner, time_point now) {
   if (!worker.restores) return false;
   auto* const before = find(*std::exchange(worker.restores, std::nullopt));
-  if (worker.owner) {
-    if (before && before->claimed_by == worker.id()) before->claimed_by.reset();
-    return false;
-  }
   if (!before || !before->owner || before == &worker) return false;
   const auto known = sessions_.find(before->session);
   if (known == sessions_.end() || known->second != before->id()) return false;

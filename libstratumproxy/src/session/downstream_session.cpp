@@ -104,6 +104,7 @@ void downstream_session::process(time_point now) {
     if (empty_lines_ > max_empty_lines) return listener_.worker_closes(*this, close_reason::error_budget, "empty lines", now);
     if (line->empty()) return;
     if (!subscribed_) line_.assign(line->data(), line->size());
+    if (shard_.tap) shard_.tap->received(*channel_, *line);
     const auto message = shard_.decoder.decode_miner(*line);
     if (!message) {
       unusable_line(message.error(), now);
@@ -217,6 +218,10 @@ void downstream_session::authorize(std::string_view id, const protocol::authoriz
   if (!is_account_name(account)) return authorize_answer(false, 24, "unknown account", now);
   looking_up_ = true;
   listener_.worker_authorizes(*this, account, its_rig, now);
+}
+
+void downstream_session::authorize_silently(std::string_view login, time_point now) {
+  authorize({}, {.user = login}, now);
 }
 
 void downstream_session::authorize_answer(bool good, int code, std::string_view text, time_point now) {

@@ -64,6 +64,8 @@ class downstream_session {
   void receive(std::span<char> bytes, time_point now);
   /// Bytes that came before it did: kept for resume().
   void preload(std::span<char> bytes);
+  /// It was told on another shard that this login is good: looks it up again, without a reply.
+  void authorize_silently(std::string_view login, time_point now);
   /// Goes on with what was kept while it had to wait.
   void resume(time_point now);
   [[nodiscard]] bool must_wait() const noexcept;

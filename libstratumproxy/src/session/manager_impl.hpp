@@ -19,10 +19,14 @@
 #include "session/return_hints.hpp"
 #include "session/services.hpp"
 #include "session/session_id.hpp"
+#include "session/tapping_host.hpp"
 #include "session/upstream_session.hpp"
 #include "stratumproxy/session/session_manager.hpp"
 
 namespace stratumproxy::session {
+
+/// For the log: "peer_left", "pool_silent: no line for too long".
+[[nodiscard]] std::string words_for(close_reason reason, std::string_view detail);
 
 /// The shard's tables, and what happens between them. Three files: session_manager.cpp (the outside: connections and time),
 /// admission.cpp (subscribe, authorize, restore), routing.cpp (links, jobs, shares).
@@ -35,7 +39,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   /// A pool endpoint of this shard.
   struct endpoint {
     pool_gate gate;
-    std::string algorithm;
+    broadcast_job last_job{};
+    std::string algorithm{};
     double divider = 1;
     std::uint64_t connects = 0, drops = 0, refused_logins = 0, protocol_errors = 0;
     bool said_down = false;  // the log has it
@@ -59,6 +64,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void update_reading(downstream_session& worker);
   void settle(time_point now);
   void sweep(time_point now);
+  template <class Id, class Table, class Look>
+  void sweep_slice(std::vector<Id>& queue, const Table& all, Look look);
   void sweep_worker(downstream_session& worker, time_point now);
   void sweep_link(upstream_session& link, time_point now);
   void after_input(downstream_session& worker, bool was_mining, time_point now);
@@ -78,6 +85,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void account_found(const lookup& asked, const account_lookup& found, time_point now);
   void give_identity(downstream_session& worker, downstream_session* before);
   void admit(downstream_session& worker, const std::shared_ptr<const account>& owner, const std::string& rig, time_point now);
+  void resume_session(downstream_session& worker, time_point now);
+  void forget_claim(downstream_session& worker);
   bool restore(downstream_session& worker, const account& owner, time_point now);
   [[nodiscard]] bool sent_away_too_often(const downstream_session& worker, const account& owner, const std::string& rig,
                                          time_point now);
@@ -96,6 +105,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void link_message(upstream_session& link, std::string_view text) override;
   void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) override;
   void link_refused(upstream_session& link, std::string_view text, time_point now) override;
+  [[nodiscard]] static std::string login_for(const downstream_session& worker, const account_route& route);
+  void take_login(upstream_session& link, const downstream_session& worker, time_point now);
   void open_link(downstream_session& worker, time_point now);
   void attach(downstream_session& worker, upstream_session& link);
   void give_current_job(upstream_session& link, time_point now);
@@ -104,6 +115,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   /// The worker does not need it any more; late shares and verdicts still get a little time.
   void retire(upstream_session& link, time_point now);
   void destroy(upstream_session& link, time_point now);
+  endpoint& endpoint_of(const pool_info& pool);  // made when there is none; with what the pool's row says now
   endpoint& endpoint_of(const upstream_session& link);
   [[nodiscard]] downstream_session* worker_of(const upstream_session& link);
   [[nodiscard]] metrics::share_counts* totals_of(const account& owner, const pool_info& pool);
@@ -114,6 +126,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   [[nodiscard]] metrics::snapshot snapshot(time_point now) const;
 
   const manager_settings settings_;
+  const std::unique_ptr<tapping_host> tap_;
   services shard_;
   std::shared_ptr<return_hints> hints_;
   mark_dealer marks_;
@@ -134,7 +147,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
 
   std::vector<channel_id> unwelcome_;  // over a limit: closed at the next tick
   std::vector<worker_id> to_resume_;
-  std::vector<worker_id> swept_workers_;  // of the sweep under way; members for their memory
+  std::vector<worker_id> swept_workers_;  // whose turn is still to come
   std::vector<link_id> swept_links_;
   std::vector<std::unique_ptr<downstream_session>> dead_workers_;
   std::vector<std::unique_ptr<upstream_session>> dead_links_;

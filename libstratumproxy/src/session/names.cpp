@@ -1,4 +1,5 @@
 // The texts of the session layer's enumerations, as they stand in metrics and logs.
+#include "session/manager_impl.hpp"
 #include "session/services.hpp"
 #include "stratumproxy/session/session_manager.hpp"
 
@@ -54,6 +55,12 @@ std::string_view name(happening what) noexcept {
     case happening::jobs_coalesced: return "jobs_coalesced";
   }
   return "other";
+}
+
+std::string words_for(close_reason reason, std::string_view detail) {
+  std::string words(name(reason));
+  if (!detail.empty()) words.append(": ").append(detail);
+  return words;
 }
 
 }  // namespace stratumproxy::session

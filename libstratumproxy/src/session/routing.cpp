@@ -18,21 +18,27 @@ constexpr std::size_t max_chain = 400;  // bytes of the agent
   if (!agent.starts_with("stratumproxy/")) return {};
   const auto begin = agent.find('('), end = agent.find(')');
   if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
-  return " " + agent.substr(begin + 1, std::min(end - begin - 1, max_chain));
+  std::string chain(" ");
+  return chain.append(agent, begin + 1, std::min(end - begin - 1, max_chain));
 }
 
 }  // namespace
 
 // ---- links and their pools -------------------------------------------------------------------------------------------
 
+session_manager::impl::endpoint& session_manager::impl::endpoint_of(const pool_info& pool) {
+  const auto name = pool.name();
+  const auto found = endpoints_.find(name);
+  auto& row = found != endpoints_.end()
+                  ? found->second
+                  : endpoints_.emplace(name, endpoint{.gate = pool_gate(shard_.config.upstream, shard_.random)}).first->second;
+  row.algorithm = pool.algorithm;
+  row.divider = pool.divider;
+  return row;
+}
+
 session_manager::impl::endpoint& session_manager::impl::endpoint_of(const upstream_session& link) {
-  const auto found = endpoints_.find(link.pool_name());
-  if (found != endpoints_.end()) return found->second;
-  const auto& pool = link.route().pool;
-  return endpoints_
-      .emplace(link.pool_name(), endpoint{.gate = pool_gate(shard_.config.upstream, shard_.random),
-                                          .algorithm = pool.algorithm, .divider = pool.divider})
-      .first->second;
+  return endpoints_.find(link.pool_name())->second;
 }
 
 metrics::share_counts* session_manager::impl::totals_of(const account& owner, const pool_info& pool) {
@@ -49,19 +55,25 @@ void session_manager::impl::attach(downstream_session& worker, upstream_session&
   worker.divider = link.route().pool.divider;
 }
 
+std::string session_manager::impl::login_for(const downstream_session& worker, const account_route& route) {
+  return pool_login(route.pool.login_template, route.user, worker.owner->name, worker.rig);
+}
+
+// Miners behind one address are hard to tell apart: the session that one of them took over may have been another rig's.
+void session_manager::impl::take_login(upstream_session& link, const downstream_session& worker, time_point now) {
+  link.change_login(login_for(worker, link.route()), now);
+}
+
 void session_manager::impl::open_link(downstream_session& worker, time_point now) {
   const auto& owner = worker.owner;
   const auto& route = owner->routes.front();
   const link_id id{next_link_++};
-  auto login = pool_login(route.pool.login_template, route.user, owner->name, worker.rig);
-  auto& link = *(links_[id] = std::make_unique<upstream_session>(id, owner, 0, std::move(login), shard_, *this, now));
+  auto& pool = endpoint_of(route.pool);
+  auto& link = *(links_[id] = std::make_unique<upstream_session>(id, owner, 0, login_for(worker, route), pool.last_job, shard_, *this, now));
   link.agent_chain = chain_of(worker.agent);
   link.totals = totals_of(*owner, route.pool);
   attach(worker, link);
   worker_wishes(worker, now);
-  auto& pool = endpoint_of(link);
-  pool.algorithm = route.pool.algorithm;
-  pool.divider = route.pool.divider;
   pool.gate.want(id, now);
   connect_waiting(pool, now);
 }
@@ -79,7 +91,7 @@ void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
       link->wait_for_refusal();
       if (auto* const worker = worker_of(*link)) {
         const auto* const words = refusals_.fresh(link->refusal_key, now);
-        worker->show("the pool refused the login" + (words ? ": " + *words : std::string()));
+        worker->show(words ? std::string("the pool refused the login: ").append(*words) : "the pool refused the login");
       }
       continue;
     }
@@ -87,6 +99,13 @@ void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
     const auto channel = new_channel();
     channels_[channel] = {nullptr, link};
     link->connecting(channel, now);
+    if (tap_) {
+      const auto* const worker = worker_of(*link);
+      tap_->link_connects(channel, {.link = static_cast<std::uint64_t>(link->id()) * settings_.shards + settings_.shard,
+                                    .worker = worker ? worker->channel().value_or(channel_id{}) : channel_id{},
+                                    .session = worker ? std::string_view(worker->session_text) : std::string_view{},
+                                    .owner = *link->owner(), .route = link->route()});
+    }
     const auto [host, port] = link->take_destination();
     shard_.host.connect(channel, host, port);
   }
@@ -183,15 +202,14 @@ void session_manager::impl::link_lost(upstream_session& link, close_reason reaso
   if (is_bad) pool.gate.failed(link.id(), now);
   if (is_bad || reason == close_reason::pool_silent) {
     if (!std::exchange(pool.said_down, true)) {
-      log_link(log_level::warning, "pool_down", link, std::string(name(reason)) + ": " + std::string(detail));
+      log_link(log_level::warning, "pool_down", link, words_for(reason, detail));
     }
     if (auto* const worker = worker_of(link); worker && !link.is_outage_told) {
       link.is_outage_told = true;
       worker->show("the pool " + link.pool_name() + " cannot be reached (" + std::string(name(reason)) + "), trying again");
     }
   }
-  log_link(was_live ? log_level::info : log_level::debug, "link_lost", link,
-           std::string(name(reason)) + ": " + std::string(detail));
+  log_link(was_live ? log_level::info : log_level::debug, "link_lost", link, words_for(reason, detail));
   if (link.worker == worker_id{} || is_draining_) return destroy(link, now);
   pool.gate.forget(link.id());  // it may have been the one to probe, and was sent elsewhere
   pool.gate.want(link.id(), now);

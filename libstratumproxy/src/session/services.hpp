@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "session/random.hpp"
+#include "session/tapping_host.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/protocol/codec.hpp"
@@ -50,6 +51,7 @@ struct services {
   random_source random;
   log_sink* log_to = nullptr;
   metrics::sink* sink = nullptr;
+  tapping_host* tap = nullptr;  // also the host, if there is one
   std::string instance;       // goes into the agent that pools see, so that a loop of proxies is noticed
   std::uint64_t next_job_id;  // one counter for all links of the shard; starts at random
   protocol::decoder decoder;

@@ -10,6 +10,7 @@ namespace stratumproxy::session {
 namespace {
 
 constexpr auto sweep_interval = std::chrono::milliseconds(100);
+constexpr std::size_t sweep_slice_size = 1'000;
 constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
 
 // Whether a worker that left for this reason is expected back.
@@ -55,8 +56,9 @@ std::shared_ptr<return_hints> make_return_hints() { return std::make_shared<retu
 
 session_manager::impl::impl(manager_settings settings, session_host& host)
     : settings_(std::move(settings)),
-      shard_{.config = *settings_.config, .host = host, .random = settings_.random, .log_to = settings_.log,
-             .sink = settings_.sink, .instance = settings_.instance,
+      tap_(settings_.tap ? std::make_unique<tapping_host>(host, *settings_.tap, settings_.shard, settings_.shards) : nullptr),
+      shard_{.config = *settings_.config, .host = tap_ ? *tap_ : host, .random = settings_.random, .log_to = settings_.log,
+             .sink = settings_.sink, .tap = tap_.get(), .instance = settings_.instance,
              // Not near the end of 64 bits, and never 0.
              .next_job_id = (random_64(settings_.random) >> 2) | 1, .decoder = {}, .events = {}, .out = {}},
       hints_(settings_.hints ? settings_.hints : make_return_hints()),
@@ -109,13 +111,10 @@ void session_manager::impl::drop_connection(downstream_session& worker, close_re
                                             time_point now) {
   ++shard_.events.miners_closed[static_cast<std::size_t>(reason)];
   const bool is_of_interest = worker.is_authorized() || reason == close_reason::wrong_protocol;
-  log_worker(is_of_interest ? log_level::info : log_level::debug, "worker_left", worker,
-             std::string(name(reason)) + (detail.empty() ? "" : ": ") + std::string(detail));
+  log_worker(is_of_interest ? log_level::info : log_level::debug, "worker_left", worker, words_for(reason, detail));
   channels_.erase(*worker.channel());
   no_stranger_any_more(worker);
-  if (worker.restores) {
-    if (auto* const before = find(*worker.restores); before && before->claimed_by == worker.id()) before->claimed_by.reset();
-  }
+  forget_claim(worker);
   const bool expected_back = worker.is_mining() && worker.link && is_unexpected(reason) && !is_draining_;
   worker.disconnected(now);
   if (expected_back) return keep(worker);
@@ -244,20 +243,24 @@ void session_manager::impl::sweep_link(upstream_session& link, time_point now) {
   }
 }
 
+// No share should wait while ten thousand workers are looked at: they take turns. By their ids, because a look may end any of them.
+template <class Id, class Table, class Look>
+void session_manager::impl::sweep_slice(std::vector<Id>& queue, const Table& all, Look look) {
+  if (queue.empty()) {
+    for (const auto& [id, one] : all) queue.push_back(id);
+  }
+  for (std::size_t left = sweep_slice_size; left > 0 && !queue.empty(); --left) {
+    const auto id = queue.back();
+    queue.pop_back();
+    if (auto* const one = find(id)) look(*one);
+  }
+}
+
 void session_manager::impl::sweep(time_point now) {
   swept_ = now;
   for (const auto channel : std::exchange(unwelcome_, {})) shard_.host.close(channel, close_reason::limit);
-  // Both loops end workers and links, so they walk over ids.
-  swept_workers_.clear();
-  for (const auto& [id, worker] : workers_) swept_workers_.push_back(id);
-  for (const auto id : swept_workers_) {
-    if (auto* const worker = find(id)) sweep_worker(*worker, now);
-  }
-  swept_links_.clear();
-  for (const auto& [id, link] : links_) swept_links_.push_back(id);
-  for (const auto id : swept_links_) {
-    if (auto* const link = find(id)) sweep_link(*link, now);
-  }
+  sweep_slice(swept_workers_, workers_, [&](downstream_session& worker) { sweep_worker(worker, now); });
+  sweep_slice(swept_links_, links_, [&](upstream_session& link) { sweep_link(link, now); });
   refusals_.forget_old(now);
   if (settings_.shard == 0) hints_->forget_old(now);
   std::erase_if(sent_away_, [&](const auto& entry) { return now - entry.second.since > std::chrono::minutes(10); });
@@ -324,12 +327,15 @@ channel_id session_manager::accept(std::string peer, std::string address, time_p
     return channel;
   }
   me.shard_.events.count(happening::connection_accepted);
-  return *me.new_worker(std::move(peer), std::move(address), now).channel();
+  const auto& worker = me.new_worker(std::move(peer), std::move(address), now);
+  if (me.tap_) me.tap_->miner_opened(*worker.channel(), worker.peer());
+  return *worker.channel();
 }
 
 channel_id session_manager::adopt(handover what, time_point now) {
   auto& me = *impl_;
-  auto& worker = me.new_worker(std::move(what.peer), std::move(what.address), now);
+  auto& worker = me.new_worker(what.peer, std::move(what.address), now);
+  if (me.tap_) me.tap_->miner_adopted(*worker.channel(), what);
   worker.handed_over = true;
   worker.accepted_at = now - what.age;
   worker.expected_session = session_id::parse(what.session);
@@ -339,6 +345,7 @@ channel_id session_manager::adopt(handover what, time_point now) {
   worker.suggested_difficulty = what.suggested_difficulty;
   worker.suggested_target = what.suggested_target;
   worker.preload(what.unread);
+  if (!what.login.empty()) worker.authorize_silently(what.login, now);
   me.to_resume_.push_back(worker.id());  // replies may leave once the host knows the channel
   return *worker.channel();
 }
@@ -362,6 +369,7 @@ void session_manager::receive(channel_id channel, std::span<char> bytes, time_po
         break;
       }
       if (line->empty()) break;
+      if (me.tap_) me.tap_->received(channel, *line);
       link.receive_line(*line, now);
     }
     if (link.channel() == channel) link.framer.keep();
@@ -372,6 +380,7 @@ void session_manager::receive(channel_id channel, std::span<char> bytes, time_po
 void session_manager::connected(channel_id channel, time_point now) {
   auto& me = *impl_;
   const auto found = me.channels_.find(channel);
+  if (me.tap_) me.tap_->link_connected(channel);
   if (found != me.channels_.end() && found->second.link) found->second.link->connected(now);
   me.settle(now);
 }
@@ -389,6 +398,7 @@ void session_manager::closed(channel_id channel, close_reason reason, time_point
   auto& me = *impl_;
   const auto found = me.channels_.find(channel);
   if (found == me.channels_.end()) return;
+  if (me.tap_) me.tap_->ended(channel, reason);
   const auto owner = found->second;
   if (owner.worker) {
     me.drop_connection(*owner.worker, reason, {}, now);

@@ -21,7 +21,7 @@ constexpr auto redirect_pause = std::chrono::minutes(1);
 }  // namespace
 
 upstream_session::upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, std::string login,
-                                   services& shard, events& listener, time_point now)
+                                   broadcast_job& pool_job, services& shard, events& listener, time_point now)
     : framer(shard.config.upstream.line_bytes),
       id_(id),
       owner_(std::move(owner)),
@@ -29,6 +29,7 @@ upstream_session::upstream_session(link_id id, std::shared_ptr<const account> ow
       login_(std::move(login)),
       pool_name_(owner_->routes[route].pool.name()),
       credential_(credential_of(owner_->routes[route])),
+      pool_job_(pool_job),
       shard_(shard),
       listener_(listener),
       down_since_(now) {
@@ -62,6 +63,7 @@ void upstream_session::connected(time_point now) {
   enter(metrics::link_state::handshaking);
   started_ = heard_ = now;
   framer = protocol::line_framer(shard_.config.upstream.line_bytes);
+  if (!next_login_.empty()) login_ = std::exchange(next_login_, {});
   first_id_ = 1;
   pending_.clear();
   unanswered_ = 0;
@@ -133,7 +135,14 @@ void upstream_session::tick(time_point now) {
 
 void upstream_session::receive_line(std::span<char> line, time_point now) {
   heard_ = now;
-  auto message = shard_.decoder.decode_pool(line, route().pool.coinb1_index);
+  const auto coinb1_index = route().pool.coinb1_index;
+  const std::string_view text(line.data(), line.size());
+  if (const auto job = pool_job_.find(text, coinb1_index)) {
+    bad_lines_ = 0;
+    return new_job(job, now);
+  }
+  pool_job_.expect(text, coinb1_index);
+  auto message = shard_.decoder.decode_pool(line, coinb1_index);
   if (!message) {
     shard_.events.count(happening::pool_message_refused);
     // Who says this before the handshake is over is no pool; a pool may stumble once.
@@ -150,7 +159,7 @@ void upstream_session::receive_line(std::span<char> line, time_point now) {
     time_point now;
 
     void operator()(const protocol::pool_response& m) const { link.answered(m, now); }
-    void operator()(protocol::job& m) const { link.new_job(std::move(m), now); }
+    void operator()(protocol::job& m) const { link.new_job(link.pool_job_.read(std::move(m)), now); }
     void operator()(const protocol::set_difficulty& m) const {
       if (m.value == link.difficulty_) return;
       link.difficulty_ = m.value;
@@ -204,9 +213,9 @@ void upstream_session::bad_message(std::string_view what, bool is_job, time_poin
   if (is_job && ++bad_jobs_ >= max_bad_jobs) fail(close_reason::protocol_error, "ten unusable jobs in a row", now);
 }
 
-void upstream_session::new_job(protocol::job&& job, time_point now) {
+void upstream_session::new_job(std::shared_ptr<const protocol::job> job, time_point now) {
   bad_jobs_ = 0;
-  const bool repeated = job_ && job_->same_work(job);
+  const bool repeated = job_ && (job_ == job || job_->same_work(*job));
   job_ = std::move(job);
   if (!repeated) {
     job_received_ = now;
@@ -276,6 +285,10 @@ void upstream_session::answered(const protocol::pool_response& response, time_po
     case request::share: answered_share(entry, response, now); break;
     case request::subscribe: subscribed(response, now); break;
     case request::authorize: authorized(response, now); break;
+    case request::login:
+      if (response.succeeded() && !next_login_.empty()) login_ = next_login_;
+      next_login_.clear();
+      break;
     case request::configure: configured(shard_.decoder.as_configure_result().mask, now); break;
     case request::extranonce:
     case request::suggestion: break;  // a pool that does not know them goes on without
@@ -352,6 +365,7 @@ void upstream_session::become_live_if_ready(time_point now) {
   suggested_ = 0;
   suggested_at_ = {};
   suggest_difficulty(wish_, now);
+  if (!next_login_.empty()) request_login(now);
   listener_.link_live(*this, now);
 }
 
@@ -360,6 +374,17 @@ void upstream_session::request_version_rolling(time_point now) {
   if (state_ != metrics::link_state::handshaking && !is_live()) return;
   configure_outstanding_ = !is_live();
   protocol::encode_configure_request(shard_.out, ask(request::configure, now), shard_.config.session.version_mask);
+  shard_.flush(*channel_);
+}
+
+void upstream_session::change_login(std::string login, time_point now) {
+  if (login == (next_login_.empty() ? login_ : next_login_)) return;
+  next_login_ = std::move(login);
+  if (is_live()) request_login(now);
+}
+
+void upstream_session::request_login(time_point now) {
+  protocol::encode_authorize_request(shard_.out, ask(request::login, now), next_login_, route().password);
   shard_.flush(*channel_);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ring.hpp"
+#include "session/broadcast_job.hpp"
 #include "session/ids.hpp"
 #include "session/job_table.hpp"
 #include "session/services.hpp"
@@ -75,8 +76,9 @@ class upstream_session {
     virtual void link_refused(upstream_session& link, std::string_view text, time_point now) = 0;
   };
 
+  /// `pool_job` is shared by the links of one pool, and outlives them.
   upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, std::string login,
-                   services& shard, events& listener, time_point now);
+                   broadcast_job& pool_job, services& shard, events& listener, time_point now);
 
   // ---- events of its connection, called by the owner
   /// It has been told to connect through `channel`.
@@ -95,6 +97,8 @@ class upstream_session {
   void reject_parked(std::string_view text, time_point now);
   /// The worker wants to roll version bits: asks the pool, if that was not done.
   void request_version_rolling(time_point now);
+  /// Another rig mines here now: shares go up under this login as soon as the pool takes it, until then under the one before.
+  void change_login(std::string login, time_point now);
   /// Hands a wish of the worker's on to the pool. 0: none.
   void suggest_difficulty(double difficulty, time_point now);
 
@@ -117,7 +121,7 @@ class upstream_session {
   /// In force from the next job on; 0 before the pool said any.
   [[nodiscard]] double difficulty() const noexcept { return difficulty_; }
   /// The pool's last job, or null. Good while the layout it came with is.
-  [[nodiscard]] const protocol::job* current_job() const noexcept { return job_ ? &*job_ : nullptr; }
+  [[nodiscard]] const protocol::job* current_job() const noexcept { return job_.get(); }
   [[nodiscard]] time_point job_received() const noexcept { return job_received_; }
   [[nodiscard]] job_table& jobs() noexcept { return jobs_; }
   [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_; }
@@ -143,7 +147,7 @@ class upstream_session {
   std::optional<time_point> closes_at;    // it is not needed any more; late shares still may go up until then
 
  private:
-  enum class request : std::uint8_t { configure, subscribe, authorize, extranonce, suggestion, share };
+  enum class request : std::uint8_t { configure, subscribe, authorize, login, extranonce, suggestion, share };
   struct pending {
     request what = request::share;
     bool answered = false;
@@ -168,10 +172,11 @@ class upstream_session {
   void authorized(const protocol::pool_response& response, time_point now);
   void configured(std::uint32_t mask, time_point now);
   void become_live_if_ready(time_point now);
-  void new_job(protocol::job&& job, time_point now);
+  void new_job(std::shared_ptr<const protocol::job> job, time_point now);
   void set_extranonce(std::string_view extranonce1, unsigned size);
   void asked_to_reconnect(const protocol::reconnect& where, time_point now);
   void bad_message(std::string_view what, bool is_job, time_point now);
+  void request_login(time_point now);
   void send_parked(time_point now);
   /// What the pool says, fit for a miner and a log: short, printable, without the password.
   [[nodiscard]] std::string words(std::string_view text) const;
@@ -181,9 +186,11 @@ class upstream_session {
   const link_id id_;
   const std::shared_ptr<const account> owner_;
   const std::size_t route_;
-  const std::string login_;
+  std::string login_;
+  std::string next_login_;        // asked for; "" when there is none
   const std::string pool_name_;
   const std::string credential_;  // what refusals are remembered by
+  broadcast_job& pool_job_;
   services& shard_;
   events& listener_;
 
@@ -210,7 +217,7 @@ class upstream_session {
   double wish_ = 0;             // of the worker, and what was asked for
   double suggested_ = 0;
   time_point suggested_at_{};
-  std::optional<protocol::job> job_;
+  std::shared_ptr<const protocol::job> job_;
   time_point job_received_{};
   unsigned bad_jobs_ = 0;       // in a row
   unsigned bad_lines_ = 0;      // in a row: no message at all

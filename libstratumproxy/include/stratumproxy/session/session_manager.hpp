@@ -10,6 +10,7 @@
 
 #include "stratumproxy/account.hpp"
 #include "stratumproxy/clock.hpp"
+#include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/options.hpp"
@@ -62,8 +63,10 @@ struct handover {
   bool extranonce_subscribed = false;
   double suggested_difficulty = 0;
   std::string suggested_target;
+  std::string login;             ///< what it authorized as before its subscribe; "" when it did not
   std::string session;           ///< the session that it gets; 32 hex digits
   std::string unread;            ///< the subscribe line and all behind it
+  std::uint64_t conversation = 0;  ///< its number for a line_tap
 };
 
 /// What the session layer asks of whoever owns sockets, clock and threads. Called from inside of the manager's own methods; an
@@ -99,6 +102,7 @@ struct manager_settings {
   std::function<void(std::span<std::uint8_t>)> random; ///< fills with bytes that nobody can guess (seeded in simulations)
   log_sink* log = nullptr;                             ///< outlives the manager
   metrics::sink* sink = nullptr;                       ///< may be null
+  line_tap* tap = nullptr;                             ///< may be null; outlives the manager
   std::shared_ptr<return_hints> hints;                 ///< one for all shards; null: one of its own
 };
 
@@ -111,9 +115,10 @@ class session_manager {
   session_manager(const session_manager&) = delete;
   session_manager& operator=(const session_manager&) = delete;
 
-  /// A miner connected. `peer` is its host:port, `address` the host alone.
+  /// A miner connected. `peer` is its host:port, `address` the host alone. Nothing is asked of the host for the new channel
+  /// before the next call.
   [[nodiscard]] channel_id accept(std::string peer, std::string address, time_point now);
-  /// A miner came over from another shard.
+  /// A miner came over from another shard; likewise. Its lines are handled with the next call.
   [[nodiscard]] channel_id adopt(handover what, time_point now);
   /// Bytes of a miner or a pool. They are changed. Bytes for a channel that is gone are ignored.
   void receive(channel_id channel, std::span<char> bytes, time_point now);
