@@ -143,7 +143,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
   std::optional<std::string> file;
   std::vector<std::pair<std::string_view, std::optional<std::string>>> texts = {
       {"stratum.addr", {}}, {"web.addr", {}},  {"db.url", {}},    {"metrics.tag", {}},
-      {"web.token_file", {}}, {"log.level", {}}, {"log.format", {}},
+      {"web.token_file", {}}, {"log.level", {}}, {"log.format", {}}, {"record.file", {}},
   };
   std::optional<std::int64_t> threads;
   bool show_version = false;
@@ -159,6 +159,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
   app.add_option("--web.token-file", texts[4].second, "file with the bearer token of the administrator")->type_name("FILE");
   app.add_option("--log.level", texts[5].second, "debug, info, warning or error (default info)")->type_name("LEVEL");
   app.add_option("--log.format", texts[6].second, "text or json (default text)")->type_name("FORMAT");
+  app.add_option("--record,--record.file", texts[7].second, "file for the lines of all conversations, secrets masked")->type_name("FILE");
   app.add_flag("--version", show_version, "print the version and exit");
 
   command_line out;

@@ -41,12 +41,18 @@ struct metrics_config {
   std::chrono::milliseconds flush{2'000};
 };
 
+struct record_config {
+  std::filesystem::path file;      ///< empty: nothing is recorded
+  std::uint32_t megabytes = 1024;  ///< of the file
+};
+
 struct config {
   stratumproxy::options proxy;
   web_config web;
   log_config log;
   database_config db;
   metrics_config metrics;
+  record_config record;
 };
 
 /// What the command line asks for.

@@ -154,6 +154,9 @@ std::vector<config_key> make_keys() {
       seconds("metrics.interval_seconds", SPX_AT(proxy.metrics.interval)),
       seconds("metrics.flush_seconds", SPX_AT(metrics.flush), 0.01, 3'600),
 
+      {"record.file", [](config& c, const config_value& v) { return set_path(c.record.file, v); }},
+      number("record.megabytes", SPX_AT(record.megabytes), 1, 1'000'000),
+
       seconds("session.grace_seconds", SPX_AT(proxy.session.grace), 0),
       seconds("session.hold_seconds", SPX_AT(proxy.session.hold), 0),
       seconds("session.refresh_seconds", SPX_AT(proxy.session.refresh)),

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include <stratumproxy/proxy.hpp>
@@ -16,6 +18,7 @@
 #include "endpoint.hpp"
 #include "event_log.hpp"
 #include "exporter.hpp"
+#include "line_recorder.hpp"
 #include "store/cached_accounts.hpp"
 #include "store/store.hpp"
 #include "store_monitor.hpp"
@@ -27,6 +30,7 @@ namespace {
 using stratumproxy::log_level;
 
 constexpr std::chrono::seconds drain_limit{10};
+constexpr std::chrono::seconds tag_patience{10};
 
 std::string token_of(const config& settings) {
   return settings.web.token_file.empty() ? std::string() : read_token(settings.web.token_file);
@@ -36,6 +40,19 @@ void check_exposure(const config& settings, const endpoint& web, const std::stri
   if (!token.empty() || settings.web.allow_open || web.is_loopback()) return;
   throw std::runtime_error(fmt::format("web.addr {} can be reached from elsewhere and there is no token: give --web.token-file FILE, "
                                        "or listen on 127.0.0.1, or set allow_open = true under [web]", web.text()));
+}
+
+// The database notices at once that a proxy was killed, but needs some seconds when its host was lost.
+void hold_tag(store& database, const std::string& tag, event_log& log) {
+  const auto deadline = std::chrono::steady_clock::now() + tag_patience;
+  for (bool told = false;; told = true) try {
+    return database.hold_tag(tag);
+  } catch (const tag_taken& error) {
+    if (std::chrono::steady_clock::now() >= deadline)
+      throw std::runtime_error(fmt::format("{}; stop that one, or give this one a --metrics.tag of its own", error.what()));
+    if (!told) log.write(log_level::warning, "tag_taken", fmt::format("{}; waiting for it, {} s at most", error.what(), tag_patience.count()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
 }
 
 }  // namespace
@@ -54,20 +71,25 @@ class daemon::impl {
     }
 
     database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
+    tag_ = settings.metrics.tag;
+    if (!tag_.empty()) hold_tag(*database_, tag_, log_);  // before the first miner comes
     accounts_.emplace(*database_);
     access_.emplace(http_.address(), settings.web.hosts);
     access_->set_token(std::move(token));
 
-    proxy_.emplace(settings.proxy, *accounts_, log_);
+    if (!settings.record.file.empty()) {
+      recorder_.emplace(settings.record, log_);
+      log_.write(log_level::warning, "recording", fmt::format("every line of every conversation, into {}", recorder_->file().string()));
+    }
+    proxy_.emplace(settings.proxy, *accounts_, log_, nullptr, recorder_ ? &*recorder_ : nullptr);
     if (const auto error = proxy_->start()) {
       throw std::runtime_error(fmt::format("cannot listen on stratum.addr {}: {}; choose another with --stratum.addr",
                                            settings.proxy.address, error.message()));
     }
-    tag_ = settings.metrics.tag.empty() ? proxy_->address() : settings.metrics.tag;
-    if (settings.metrics.tag.empty() && !settings.db.url.starts_with("sqlite:"))
-      log_.write(log_level::warning, "tag_not_set",
-                 fmt::format("share totals are kept under {}: another proxy of this database that has the same address would "
-                             "spoil them; set --metrics.tag", tag_));
+    if (tag_.empty()) {
+      tag_ = proxy_->address();
+      hold_tag(*database_, tag_, log_);
+    }
     flusher_.emplace(*database_, tag_, [this] { return snapshot().totals; }, log_);
     flusher_->start(settings.metrics.flush);
     monitor_.emplace(*database_, log_);
@@ -78,6 +100,7 @@ class daemon::impl {
                        .on_registered = [this](const std::string& name) { accounts_->forget(name); },
                        .database_up = [this] { return monitor_->is_up(); },
                        .ready = [this] { return !draining_; },
+                       .has_tag = [this] { return flusher_->has_tag(); },
                        .metrics = [this] { return metrics_page(); }});
     http_.start();
     log_.write(log_level::info, "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
@@ -152,6 +175,7 @@ class daemon::impl {
   event_log log_;
   std::unique_ptr<store> database_;
   std::optional<cached_accounts> accounts_;
+  std::optional<line_recorder> recorder_;
   std::optional<stratumproxy::proxy> proxy_;
   std::string tag_;
   std::optional<totals_flusher> flusher_;

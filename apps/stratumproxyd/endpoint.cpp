@@ -76,4 +76,10 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
   return out;
 }
 
+std::optional<endpoint> parse_pool(std::string_view text) {
+  auto parsed = parse_endpoint(text);
+  if (parsed && parsed->port == 0) parsed.reset();
+  return parsed;
+}
+
 }  // namespace stratumproxyd

@@ -20,5 +20,7 @@ struct endpoint {
 
 /// A DNS name of any case, IPv4, or IPv6 in brackets, then a colon and 0-65535. Nothing when it is none of these.
 [[nodiscard]] std::optional<endpoint> parse_endpoint(std::string_view text);
+/// The same for a pool, which has a port from 1 on.
+[[nodiscard]] std::optional<endpoint> parse_pool(std::string_view text);
 
 }  // namespace stratumproxyd

@@ -34,6 +34,12 @@ bool is_empty(const share_counts& value) {
          value.rejected_total() == 0 && value.sent_one == 0 && value.accepted_one == 0 && value.pool_accepted_one == 0;
 }
 
+template <class Table>
+share_counts value_of(const Table& rows, const typename Table::key_type& name) {
+  const auto found = rows.find(name);
+  return found == rows.end() ? share_counts{} : found->second;
+}
+
 }  // namespace
 
 totals_flusher::table totals_flusher::by_key(const std::vector<total_record>& rows) {
@@ -44,7 +50,7 @@ totals_flusher::table totals_flusher::by_key(const std::vector<total_record>& ro
 
 totals_flusher::totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log)
     : database_(database), tag_(std::move(tag)), source_(std::move(source)), log_(log),
-      before_(by_key(database.totals(tag_))), committed_(before_) {}
+      committed_(by_key(database.totals(tag_))) {}
 
 totals_flusher::~totals_flusher() { stop(); }
 
@@ -71,42 +77,58 @@ void totals_flusher::run(std::chrono::milliseconds interval) {
 }
 
 bool totals_flusher::flush() try {
-  table want = before_;
-  for (const auto& row : source_()) want[{row.account, row.pool, row.algorithm}] += row.shares;
-
-  table known;
-  if (doubtful_) {
-    known = by_key(database_.totals(tag_));
-    const std::lock_guard lock(mutex_);
-    committed_ = known;
-  } else {
-    const std::lock_guard lock(mutex_);
-    known = committed_;
-  }
-
+  database_.hold_tag(tag_);
+  settle();
+  table sums;
+  for (const auto& row : source_()) sums[{row.account, row.pool, row.algorithm}] += row.shares;
   std::vector<total_record> deltas;
-  for (const auto& [name, shares] : want) {
-    auto delta = difference(shares, known[name]);
+  for (const auto& [name, shares] : sums) {
+    auto delta = difference(shares, value_of(flushed_, name));
     if (is_empty(delta)) continue;
     const auto& [account, pool, algorithm] = name;
     deltas.push_back({account, pool, algorithm, delta});
   }
   if (!deltas.empty()) {
+    under_way_ = by_key(deltas);
     doubtful_ = true;
     database_.add_totals(tag_, deltas);
-  }
-  if (std::exchange(doubtful_, false)) {
+    doubtful_ = false;
+    for (const auto& [name, shares] : under_way_) flushed_[name] += shares;
     const std::lock_guard lock(mutex_);
-    for (const auto& row : deltas) committed_[{row.account, row.pool, row.algorithm}] += row.shares;
+    for (const auto& [name, shares] : under_way_) committed_[name] += shares;
+    under_way_.clear();
   }
-  if (std::exchange(failing_, false)) tell(stratumproxy::log_level::info, "totals_flushed", "the database answers again");
+  enter(state::flushing, stratumproxy::log_level::info, "totals_flushed", "share totals are written again");
   return true;
+} catch (const tag_taken& error) {
+  doubtful_ = true;  // the other one writes
+  enter(state::taken, stratumproxy::log_level::error, "tag_taken",
+        std::string(error.what()) + "; share totals are kept in memory until it lets go: give each proxy its own --metrics.tag");
+  return false;
 } catch (const std::exception& error) {
-  if (!std::exchange(failing_, true)) tell(stratumproxy::log_level::warning, "totals_not_flushed", error.what());
+  enter(state::failing, stratumproxy::log_level::warning, "totals_not_flushed", error.what());
   return false;
 }
 
-void totals_flusher::tell(stratumproxy::log_level level, std::string_view event, std::string_view detail) {
+void totals_flusher::settle() {
+  if (!doubtful_) return;
+  auto found = by_key(database_.totals(tag_));
+  // It was one transaction: all of it is there, or nothing. More may be there, from a proxy that had the tag meanwhile.
+  const bool arrived = std::ranges::all_of(under_way_, [&](const auto& row) {
+    auto expected = value_of(committed_, row.first);
+    expected += row.second;
+    return is_empty(difference(expected, value_of(found, row.first)));
+  });
+  if (arrived)
+    for (const auto& [name, shares] : under_way_) flushed_[name] += shares;
+  under_way_.clear();
+  doubtful_ = false;
+  const std::lock_guard lock(mutex_);
+  committed_ = std::move(found);
+}
+
+void totals_flusher::enter(state now, stratumproxy::log_level level, std::string_view event, std::string_view detail) {
+  if (state_.exchange(now) == now) return;
   log_.write({.level = level, .event = event, .session = {}, .worker = {}, .account = {}, .pool = {}, .detail = detail});
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -19,14 +21,15 @@
 namespace stratumproxyd {
 
 /// Brings the proxy's share totals into the database, and knows what is committed there. What the database holds never
-/// counts a share twice: after a failure its outcome is not guessed but read back.
+/// counts a share twice: after a failure its outcome is not guessed but read back. While another proxy has the tag, nothing is
+/// written and everything is kept.
 ///
-/// Thread: flush() from one thread at a time, which start() makes; committed() from any.
+/// Thread: flush() from one thread at a time, which start() makes; committed() and has_tag() from any.
 class totals_flusher {
  public:
   using totals_source = std::function<std::vector<stratumproxy::metrics::total_row>()>;
 
-  /// Reads what earlier runs left under `tag`; throws store_unavailable. `source` gives the totals since the proxy was
+  /// Reads what earlier runs left under `tag`, which the store holds; throws store_unavailable. `source` gives the totals since the proxy was
   /// made; everything is borrowed.
   totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log);
   ~totals_flusher();
@@ -40,23 +43,29 @@ class totals_flusher {
   bool flush();
 
   [[nodiscard]] std::vector<total_record> committed() const;
+  /// False while the last attempt found the tag in another proxy's hands.
+  [[nodiscard]] bool has_tag() const noexcept { return state_ != state::taken; }
 
  private:
   using key = std::tuple<std::string, std::string, std::string>;  // account, pool, algorithm
   using table = std::map<key, stratumproxy::metrics::share_counts>;
   static table by_key(const std::vector<total_record>& rows);
   void run(std::chrono::milliseconds interval);
-  void tell(stratumproxy::log_level level, std::string_view event, std::string_view detail);
+  enum class state : std::uint8_t { flushing, failing, taken };
+  void settle();
+  /// Told once, not at every attempt.
+  void enter(state now, stratumproxy::log_level level, std::string_view event, std::string_view detail);
 
   store& database_;
   const std::string tag_;
   const totals_source source_;
   stratumproxy::log_sink& log_;
-  table before_;         // what earlier runs left
-  bool doubtful_ = false;  // whether the last transaction was committed is not known
-  bool failing_ = false;   // told once, not at every attempt
+  table flushed_;          // what the database has of the source's shares
+  table under_way_;        // added to it by the last transaction, if that was committed
+  bool doubtful_ = false;  // committed_ may not be what the database holds
+  std::atomic<state> state_{state::flushing};
 
-  mutable std::mutex mutex_;  // guards committed_ and stopping_
+  mutable std::mutex mutex_;  // guards stopping_, and committed_, which only flush() changes
   table committed_;
   bool stopping_ = false;
   std::condition_variable wake_;

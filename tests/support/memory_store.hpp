@@ -19,6 +19,7 @@ class memory_store final : public stratumproxyd::store {
  public:
   std::atomic<bool> down{false};
   std::atomic<bool> lose_answer{false};
+  std::atomic<bool> taken{false};   ///< another process has the tag
   std::atomic<bool> broken{false};  ///< throws something that is not store_unavailable, with a secret in its text
   std::atomic<int> writes{0};
 
@@ -91,6 +92,11 @@ class memory_store final : public stratumproxyd::store {
     pools_.push_back(value);
     ++writes;
     return write_outcome::created;
+  }
+
+  void hold_tag(std::string_view) override {
+    check();
+    if (taken) throw stratumproxyd::tag_taken("another proxy has the tag");
   }
 
   void add_totals(std::string_view tag, std::span<const stratumproxyd::total_record> deltas) override {

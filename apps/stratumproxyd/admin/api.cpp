@@ -153,8 +153,8 @@ class body {
 };
 
 std::string pool_name(const std::string& text) {
-  const auto parsed = parse_endpoint(text);
-  if (!parsed || parsed->port == 0)
+  const auto parsed = parse_pool(text);
+  if (!parsed)
     throw refusal{400, "pool must be HOST:PORT with a DNS name, an IPv4 address or an IPv6 address in brackets, and a port from 1 to 65535"};
   return parsed->text();
 }
@@ -307,6 +307,7 @@ http_response readiness(const api_context& context) {
   };
   if (!context.ready()) return refused("starting or stopping");
   if (!context.database_up()) return refused("the database does not answer");
+  if (!context.has_tag()) return refused("another proxy writes share totals under this one's tag");
   return {.status = 200, .body = "{\"status\":\"ready\"}\n", .headers = {}};
 }
 

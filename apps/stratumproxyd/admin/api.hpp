@@ -19,6 +19,7 @@ struct api_context {
   std::function<void(const std::string& name)> on_registered;  ///< an account is there that may have been asked for before
   std::function<bool()> database_up;
   std::function<bool()> ready;        ///< listening, and not draining
+  std::function<bool()> has_tag;      ///< no other proxy writes totals under this one's tag
   std::function<std::optional<std::string>()> metrics;  ///< nothing when the counters cannot be read
 };
 

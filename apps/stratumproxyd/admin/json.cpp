@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "store/text.hpp"
+
 namespace stratumproxyd {
 namespace {
 
@@ -25,6 +27,7 @@ class flat_handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, flat
   bool Bool(bool value) { return take(value); }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return take(json_number{{text, length}}); }
   bool String(const char* text, rapidjson::SizeType length, bool) {
+    if (!is_text({text, length})) return false;
     if (!array_) return take(std::string(text, length));
     array_->emplace_back(text, length);
     return true;
@@ -34,6 +37,7 @@ class flat_handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, flat
     return refuse("the members of the object must not be objects");
   }
   bool Key(const char* text, rapidjson::SizeType length, bool) {
+    if (!is_text({text, length})) return false;
     key_.assign(text, length);
     return object.contains(key_) ? refuse("a member appears twice") : true;
   }
@@ -51,6 +55,10 @@ class flat_handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, flat
   }
 
  private:
+  // The parser looks at bytes only, and makes three of "\udc00" that are no character.
+  bool is_text(std::string_view text) {
+    return is_storable(text, text.size()) || refuse("a string contains NUL or half of a surrogate pair");
+  }
   bool refuse(std::string_view why) {
     error = why;
     return false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,6 +72,9 @@ class database {
   [[nodiscard]] virtual const std::string& display_name() const = 0;
   /// Settings that write to the database, kept back until it is known to be ours.
   virtual void adopt() = 0;
+  /// The same tables, for the one that holds `tag`: a call is served only while that is so, else it throws tag_taken. The tag is
+  /// taken with the first call, and let go of when the object ends, which has to be before this one.
+  [[nodiscard]] virtual std::unique_ptr<database> for_holder_of(const std::string& tag) = 0;
 };
 
 }  // namespace stratumproxyd

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "text.hpp"
+
 namespace stratumproxyd {
 
 std::string canonical_algorithm(sql_session& session, const std::string& name_or_alias) {
@@ -35,8 +37,9 @@ std::string host_list(const std::vector<std::string>& hosts) {
   return list;
 }
 
-bool insert_pool(sql_session& session, const pool_address& address, const std::string& algorithm, const pool_record& value) {
-  const sql_value divider = value.divider ? sql_value{*value.divider} : sql_value{};
+bool insert_pool(sql_session& session, const endpoint& address, const std::string& algorithm, const pool_record& value) {
+  sql_value divider;
+  if (value.divider) divider = *value.divider;
   return !session
               .query(
                   "INSERT INTO pools (host, port, algorithm, divider, login_template, reconnect_hosts, source) "

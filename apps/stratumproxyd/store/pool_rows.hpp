@@ -6,8 +6,8 @@
 #include <stratumproxy/algorithm.hpp>
 
 #include "database.hpp"
+#include "endpoint.hpp"
 #include "store.hpp"
-#include "text.hpp"
 
 namespace stratumproxyd {
 
@@ -21,7 +21,7 @@ namespace stratumproxyd {
 [[nodiscard]] std::string host_list(const std::vector<std::string>& hosts);
 
 /// False, and nothing done, when the pool is there already. `algorithm` is a canonical name.
-[[nodiscard]] bool insert_pool(sql_session& session, const pool_address& address, const std::string& algorithm,
+[[nodiscard]] bool insert_pool(sql_session& session, const endpoint& address, const std::string& algorithm,
                                const pool_record& value);
 
 }  // namespace stratumproxyd

@@ -58,7 +58,13 @@ postgres_connections::lease::~lease() {
   }
 }
 
-postgres_connections::postgres_connections(std::string url) : url_(with_time_limits(std::move(url))) {
+postgres_connections::postgres_connections(std::string url) : postgres_connections(std::move(url), std::nullopt, 4) {}
+
+postgres_connections::postgres_connections(std::string url, tag_lock lock)
+    : postgres_connections(std::move(url), std::optional(std::move(lock)), 1) {}
+
+postgres_connections::postgres_connections(std::string url, std::optional<tag_lock> lock, std::size_t most)
+    : url_(with_time_limits(std::move(url))), lock_(std::move(lock)), most_(most) {
   connector_ = std::thread([this] { connect_forever(); });
   watchman_ = std::thread([this] { watch_forever(); });
 }
@@ -78,7 +84,10 @@ postgres_connections::~postgres_connections() {
 std::unique_ptr<postgres_connections::lease> postgres_connections::acquire(clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   const auto seen = failures_;
-  const auto fail = [&] { throw store_unavailable("the database cannot be reached: " + failure_); };
+  const auto fail = [&] {
+    if (taken_) throw tag_taken(failure_);
+    throw store_unavailable(failure_);
+  };
   if (idle_.empty() && open_ == 0 && clock::now() < retry_at_) fail();
   ++waiting_;
   wanted_.notify_one();
@@ -106,27 +115,28 @@ void postgres_connections::drop_idle() {
 void postgres_connections::connect_forever() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wanted_.wait(lock, [&] { return stopping_ || (waiting_ > idle_.size() && open_ < most); });
+    wanted_.wait(lock, [&] { return stopping_ || (waiting_ > idle_.size() && open_ < most_); });
     if (wanted_.wait_until(lock, retry_at_, [&] { return stopping_; })) return;
     lock.unlock();
     std::unique_ptr<connection> made;
     std::string failure;
+    bool taken = false;
     int watched_socket = -1;
     try {
       made = std::make_unique<connection>(url_);
       watched_socket = made->socket;
       watch(watched_socket, clock::now() + set_up_time);
-      pqxx::nontransaction set_up(made->link);
       // The server gives up a little before the watchman does, so that a slow statement costs no connection.
-      set_up.exec("SET statement_timeout = 1500");
+      pqxx::nontransaction(made->link).exec("SET statement_timeout = 1500");
+      if (lock_) lock_->take(made->link);
+    } catch (const tag_taken& error) {
+      failure = error.what();
+      taken = true;
     } catch (const std::exception& error) {
-      failure = without_password(error.what(), url_);
-      if (made) {
-        unwatch(std::exchange(watched_socket, -1));
-        made.reset();
-      }
+      failure = "the database cannot be reached: " + without_password(error.what(), url_);
     }
     if (watched_socket >= 0) unwatch(watched_socket);
+    if (!failure.empty()) made.reset();
     lock.lock();
     if (made) {
       ++open_;
@@ -135,6 +145,7 @@ void postgres_connections::connect_forever() {
     } else {
       ++failures_;
       failure_ = std::move(failure);
+      taken_ = taken;
       retry_at_ = clock::now() + retry_pause;
       available_.notify_all();
     }

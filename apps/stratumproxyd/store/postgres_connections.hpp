@@ -2,13 +2,17 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <pqxx/pqxx>
+
+#include "tag_lock.hpp"
 
 namespace stratumproxyd {
 
@@ -47,6 +51,8 @@ class postgres_connections {
   };
 
   explicit postgres_connections(std::string url);
+  /// One connection only, and none without the lock: acquire() throws tag_taken while another has it.
+  postgres_connections(std::string url, tag_lock lock);
   ~postgres_connections();
 
   /// Waits for a connection, at most until the deadline, and not at all within a second of a failed attempt. Throws
@@ -60,14 +66,15 @@ class postgres_connections {
     int socket;
     clock::time_point deadline;
   };
-  static constexpr std::size_t most = 4;
-
+  postgres_connections(std::string url, std::optional<tag_lock> lock, std::size_t most);
   void connect_forever();
   void watch_forever();
   void watch(int socket, clock::time_point deadline);
   void unwatch(int socket);
 
   const std::string url_;
+  const std::optional<tag_lock> lock_;
+  const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable wanted_, available_, watch_changed_;
   std::vector<std::unique_ptr<connection>> idle_;
@@ -76,7 +83,8 @@ class postgres_connections {
   std::size_t waiting_ = 0;  // callers in acquire
   std::size_t failures_ = 0;
   clock::time_point retry_at_{};
-  std::string failure_;
+  std::string failure_;  // why the last attempt to connect failed
+  bool taken_ = false;   // it was the lock
   bool stopping_ = false;
   std::thread connector_, watchman_;
 };

@@ -6,6 +6,7 @@
 
 #include "database_url.hpp"
 #include "postgres_connections.hpp"
+#include "tag_lock.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 // libpqxx 6.4 asks for the encoding before it takes a result into its care; when the connection was just lost that throws, and the
@@ -76,7 +77,9 @@ class postgres_session final : public sql_session {
 
 class postgres_database final : public database {
  public:
-  explicit postgres_database(const std::string& url) : name_(without_password(url)), connections_(url) {}
+  explicit postgres_database(const std::string& url) : url_(url), name_(without_password(url)), connections_(url) {}
+  postgres_database(const std::string& url, tag_lock lock)
+      : url_(url), name_(without_password(url)), connections_(url, std::move(lock)) {}
 
   void read(std::chrono::milliseconds patience, const work& what) override {
     run(patience, [&](pqxx::connection& link) {
@@ -104,6 +107,9 @@ class postgres_database final : public database {
   std::string kind() const override { return "postgresql"; }
   const std::string& display_name() const override { return name_; }
   void adopt() override {}
+  std::unique_ptr<database> for_holder_of(const std::string& tag) override {
+    return std::make_unique<postgres_database>(url_, tag_lock(tag));
+  }
 
  private:
   void run(std::chrono::milliseconds patience, const std::function<void(pqxx::connection&)>& attempt) {
@@ -135,7 +141,7 @@ class postgres_database final : public database {
     }
   }
 
-  std::string name_;
+  const std::string url_, name_;
   postgres_connections connections_;
 };
 

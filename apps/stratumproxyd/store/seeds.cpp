@@ -6,6 +6,7 @@
 
 #include <stratumproxy/algorithm.hpp>
 
+#include "endpoint.hpp"
 #include "known_pools.hpp"
 #include "pool_rows.hpp"
 
@@ -31,7 +32,7 @@ void seed(database& tables) {
       const auto algorithm = canonical_algorithm(session, std::string(pool.algorithm));
       if (seen.contains({"pool", std::string(pool.pool)}) || !address || algorithm.empty()) continue;
       pool_record row;
-      row.source = std::string(pool.source) + " (not checked against this page), " + std::string(known_pools_date);
+      row.source = std::string(pool.source.url).append(", ").append(pool.source.date);
       (void)insert_pool(session, *address, algorithm, row);
       record("pool", std::string(pool.pool));
     }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "account_name.hpp"
+#include "endpoint.hpp"
 #include "pool_rows.hpp"
 #include "text.hpp"
 #include "totals_sql.hpp"
@@ -243,6 +244,22 @@ write_outcome sql_store::add_pool(const pool_record& value) {
   return outcome;
 }
 
+void sql_store::hold_tag(std::string_view tag) {
+  const std::string proxy(tag);
+  {
+    const std::lock_guard guard(totals_mutex_);
+    auto& held = held_[proxy];
+    if (!held) held = tables_->for_holder_of(proxy);
+  }
+  tables_of(proxy).read(patience, [](sql_session& session) { (void)session.query("SELECT 1"); });
+}
+
+database& sql_store::tables_of(const std::string& tag) {
+  const std::lock_guard guard(totals_mutex_);
+  const auto held = held_.find(tag);
+  return held == held_.end() ? *tables_ : *held->second;
+}
+
 void sql_store::require_settled(sql_session& session, const std::string& tag) {
   std::string mark;
   {
@@ -263,7 +280,7 @@ void sql_store::add_totals(std::string_view tag, std::span<const total_record> d
   for (const auto& delta : deltas) sums[{delta.account, delta.pool, delta.algorithm}] += delta.shares;
   std::string mark;
   try {
-    tables_->write(totals_patience, [&](sql_session& session) {
+    tables_of(proxy).write(totals_patience, [&](sql_session& session) {
       require_settled(session, proxy);
       mark = session.transaction_mark();
       write_totals(session, proxy, sums);
@@ -278,7 +295,7 @@ void sql_store::add_totals(std::string_view tag, std::span<const total_record> d
 std::vector<total_record> sql_store::totals(std::string_view tag) {
   const std::string proxy(tag);
   std::vector<sql_row> rows;
-  tables_->read(totals_patience, [&](sql_session& session) {
+  tables_of(proxy).read(totals_patience, [&](sql_session& session) {
     require_settled(session, proxy);
     rows = session.query(totals_select(), {proxy});
   });

@@ -22,6 +22,7 @@ class sql_store final : public store {
   write_outcome add_algorithm(const stratumproxy::algorithm::info& value) override;
   std::vector<pool_record> pools() override;
   write_outcome add_pool(const pool_record& value) override;
+  void hold_tag(std::string_view tag) override;
   /// When it throws, the deltas may be in the tables or not; totals() then tells, for it waits out (throws
   /// store_unavailable during) a transaction whose end is not decided yet. One writer a tag.
   void add_totals(std::string_view tag, std::span<const total_record> deltas) override;
@@ -29,10 +30,12 @@ class sql_store final : public store {
   void ping() override;
 
  private:
+  database& tables_of(const std::string& tag);
   void require_settled(sql_session& session, const std::string& tag);
 
   std::unique_ptr<database> tables_;
   std::mutex totals_mutex_;
+  std::map<std::string, std::unique_ptr<database>> held_;  // tag -> the tables for its holder
   std::map<std::string, std::string> in_doubt_;  // tag -> mark of a transaction that may yet commit
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -13,6 +14,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <unistd.h>
+
+#include "file_lock.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -86,6 +89,8 @@ class sqlite_database final : public database, private sql_session {
     execute("PRAGMA synchronous = FULL");
     execute("PRAGMA foreign_keys = ON");
   }
+
+  std::unique_ptr<database> for_holder_of(const std::string& tag) override;
 
  private:
   static constexpr int opening_milliseconds = 5000;
@@ -188,6 +193,42 @@ class sqlite_database final : public database, private sql_session {
   connection_handle connection_;
   std::map<std::string, statement_handle, std::less<>> statements_;  // after connection_: finalized before it closes
 };
+
+// The lock cannot get lost while this process lives, so that it is taken once.
+class held_database final : public database {
+ public:
+  held_database(sqlite_database& tables, const std::filesystem::path& file, std::string tag)
+      : tables_(tables), file_(file), tag_(std::move(tag)) {}
+
+  void read(std::chrono::milliseconds patience, const work& what) override {
+    take();
+    tables_.read(patience, what);
+  }
+  void write(std::chrono::milliseconds patience, const work& what) override {
+    take();
+    tables_.write(patience, what);
+  }
+  std::string kind() const override { return tables_.kind(); }
+  const std::string& display_name() const override { return tables_.display_name(); }
+  void adopt() override {}
+  std::unique_ptr<database> for_holder_of(const std::string& tag) override { return tables_.for_holder_of(tag); }
+
+ private:
+  void take() {
+    const std::lock_guard guard(mutex_);
+    if (!lock_) lock_.emplace(file_, tag_);
+  }
+
+  sqlite_database& tables_;
+  const std::filesystem::path file_;
+  const std::string tag_;
+  std::mutex mutex_;
+  std::optional<file_lock> lock_;
+};
+
+std::unique_ptr<database> sqlite_database::for_holder_of(const std::string& tag) {
+  return std::make_unique<held_database>(*this, path_, tag);
+}
 
 }  // namespace
 

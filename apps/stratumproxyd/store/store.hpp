@@ -20,6 +20,11 @@ struct store_unavailable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Another proxy writes the totals of that tag. The text says which one, as far as it is known.
+struct tag_taken : store_unavailable {
+  using store_unavailable::store_unavailable;
+};
+
 struct pool_record {
   std::string pool;       ///< "host:port", host in lower case
   std::string algorithm;  ///< canonical name
@@ -70,6 +75,10 @@ class store {
   /// alias.
   virtual write_outcome add_pool(const pool_record& value) = 0;
 
+  /// Makes this store the only one, in all processes, that can hold `tag`, until it is destroyed. When the connection that
+  /// stands for it is lost, the next use of the tag takes it again; a call when it is held only asks. After the first call,
+  /// totals() and add_totals() of that tag work while it is held. Throws tag_taken.
+  virtual void hold_tag(std::string_view tag) = 0;
   /// Adds to the totals under `tag`, all in one transaction.
   virtual void add_totals(std::string_view tag, std::span<const total_record> deltas) = 0;
   virtual std::vector<total_record> totals(std::string_view tag) = 0;

@@ -1,7 +1,6 @@
 #include "text.hpp"
 
-#include <algorithm>
-#include <charconv>
+#include <cstdint>
 
 namespace stratumproxyd {
 
@@ -22,26 +21,6 @@ bool is_storable(std::string_view text, std::size_t limit) noexcept {
     if (code < least[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
   }
   return true;
-}
-
-std::optional<pool_address> parse_pool(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || text.size() > longest_pool) return std::nullopt;
-  auto host = text.substr(0, colon);
-  const auto digits = text.substr(colon + 1);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  else if (host.find(':') != std::string_view::npos)
-    return std::nullopt;
-  const bool printable =
-      std::all_of(host.begin(), host.end(), [](char c) { return c > ' ' && c < 0x7f && c != '[' && c != ']'; });
-  pool_address address;
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-  if (host.empty() || !printable || parsed.ec != std::errc{} || parsed.ptr != digits.data() + digits.size() ||
-      address.port == 0)
-    return std::nullopt;
-  address.host = lower_case(host);
-  return address;
 }
 
 std::string lower_case(std::string_view text) {

@@ -41,6 +41,7 @@ struct api {
                         .on_registered = [this](const std::string& name) { registered.write({.event = name, .session = {}, .worker = {}, .account = {}, .pool = {}, .detail = {}}); },
                         .database_up = [this] { return !database.down; },
                         .ready = [this] { return ready.load(); },
+                        .has_tag = [this] { return !database.taken; },
                         .metrics = [this] { return page; }});
     server.start();
     database.add_pool({.pool = "pool.example:3333", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
@@ -254,6 +255,10 @@ TEST_CASE("while the database is away the API says so, and health and metrics go
   CHECK(web.status(get("/metrics")) == 200);
   web.database.down = false;
   CHECK(web.status(get("/readyz")) == 200);
+  web.database.taken = true;
+  CHECK(web.ask(get("/readyz")).find("tag") != std::string::npos);
+  CHECK(web.status(get("/readyz")) == 503);
+  web.database.taken = false;
   web.ready = false;
   CHECK(web.status(get("/readyz")) == 503);
 }

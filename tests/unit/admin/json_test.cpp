@@ -30,7 +30,7 @@ TEST_CASE("a flat object is read with the types of its members") {
 TEST_CASE("what is no flat object is refused with a reason") {
   for (const std::string text : {"", " ", "{", "[]", "[{}]", "5", "\"x\"", "null", "{} {}", "{}x", R"({"a":1,"a":2})", R"({"a":{}})",
                                  R"({"a":[1]})", R"({"a":[[]]})", R"({"a":[null]})", "{\"a\":\"\xff\"}", "{\"a\":\"\xed\xa0\x80\"}", R"({a:1})",
-                                 R"({"a":01})", R"({"a":"\ud800"})"})
+                                 R"({"a":01})", R"({"a":"\ud800"})", R"({"a":"\udc00"})", R"({"a":["\udfff"]})", R"({"\udc00":1})", R"({"a":"\u0000"})"})
     CHECK_FALSE(error_of(text).empty());
   CHECK(error_of(R"({"a":1,"a":2})") == "a member appears twice");
   CHECK(error_of(std::string_view("{}\0", 3)) == "the body contains a NUL byte");

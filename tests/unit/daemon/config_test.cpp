@@ -283,7 +283,8 @@ TEST_CASE("bad flags are refused in one line that shows no value") {
 TEST_CASE("help and version are printed, not run") {
   const auto help = parse({"--help"});
   CHECK(help.what == command_line::action::print);
-  for (const std::string flag : {"--config", "--stratum.addr", "--web.addr", "--db", "--metrics.tag", "--web.token-file", "--log.level", "--log.format"})
+  for (const std::string flag : {"--config", "--stratum.addr", "--web.addr", "--db", "--metrics.tag", "--web.token-file", "--log.level", "--log.format",
+                                 "--record"})
     CHECK(help.text.find(flag) != std::string::npos);
   const auto version = parse({"--version"});
   CHECK(version.what == command_line::action::print);

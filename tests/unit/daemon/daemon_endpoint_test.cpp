@@ -5,6 +5,7 @@
 #include "endpoint.hpp"
 
 using stratumproxyd::parse_endpoint;
+using stratumproxyd::parse_pool;
 
 TEST_CASE("hosts are taken in every form and kept in one") {
   const auto text = [](std::string_view from) {
@@ -32,6 +33,16 @@ TEST_CASE("what is no HOST:PORT is refused") {
   std::string deep = "a";
   while (deep.size() < 260) deep += ".a";
   CHECK_FALSE(parse_endpoint(deep + ":1"));
+}
+
+TEST_CASE("a pool's address has a port from 1 on") {
+  const auto address = parse_pool("Pool.Example:3333");
+  REQUIRE(address);
+  CHECK(address->host == "pool.example");
+  CHECK(address->port == 3333);
+  CHECK(parse_pool("[2001:DB8::1]:1")->host == "2001:db8::1");
+  for (const char* bad : {"", ":", "a", "a:", ":1", "a:0", "a:-1", "a:65536", "a:1 ", "::1:1", "[]:1", "a b:1", "\xc3\xa4:1"})
+    CHECK_FALSE(parse_pool(bad));
 }
 
 TEST_CASE("loopback is told from the rest") {

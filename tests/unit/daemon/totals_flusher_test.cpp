@@ -150,6 +150,60 @@ TEST_CASE("a snapshot that knows less takes nothing away") {
   CHECK(sent(bench.database.totals("tag"), "a") == 5);
 }
 
+TEST_CASE("while another proxy has the tag nothing is written, and both proxies' shares are there in the end") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  REQUIRE(flusher.flush());
+  CHECK(flusher.has_tag());
+
+  bench.database.taken = true;
+  const int writes = bench.database.writes;
+  for (int i = 0; i < 3; ++i) {
+    bench.count("a", 1);
+    CHECK_FALSE(flusher.flush());
+    CHECK_FALSE(flusher.has_tag());
+  }
+  CHECK(bench.database.writes == writes);
+  CHECK(sent(flusher.committed(), "a") == 5);
+  CHECK(bench.log.lines().size() == 1);
+  total_record foreign;
+  foreign.account = "a";
+  foreign.pool = "p:1";
+  foreign.algorithm = "sha256d";
+  foreign.shares.sent = 100;
+  bench.database.add_totals("tag", std::vector{foreign});
+
+  bench.database.taken = false;
+  REQUIRE(flusher.flush());
+  CHECK(flusher.has_tag());
+  CHECK(sent(bench.database.totals("tag"), "a") == 108);
+  CHECK(sent(flusher.committed(), "a") == 108);
+  CHECK(bench.log.lines().size() == 2);
+}
+
+TEST_CASE("a commit whose answer was lost is recognised among what another proxy wrote") {
+  for (const bool arrived : {false, true}) {
+    bench bench;
+    auto flusher = bench.make();
+    bench.count("a", 5);
+    bench.count("b", 5);
+    bench.database.lose_answer = arrived;
+    bench.database.down = !arrived;
+    CHECK_FALSE(flusher.flush());
+    bench.database.down = false;
+    total_record foreign;
+    foreign.account = "a";
+    foreign.pool = "p:1";
+    foreign.algorithm = "sha256d";
+    foreign.shares.sent = 100;
+    bench.database.add_totals("tag", std::vector{foreign});
+    REQUIRE(flusher.flush());
+    CHECK(sent(bench.database.totals("tag"), "a") == 105);
+    CHECK(sent(bench.database.totals("tag"), "b") == 5);
+  }
+}
+
 TEST_CASE("under any sequence of failures the database ends with what was counted, and no shown total falls") {
   std::mt19937 random(20'240'601);
   for (int round = 0; round < 50; ++round) {

@@ -35,17 +35,6 @@ TEST_CASE("a parameter is added to a URL only where it is not set") {
         "postgresql://h/d?a=b&connect_timeout=9");
 }
 
-TEST_CASE("a pool's address is taken apart into a host in lower case and a port") {
-  const auto address = parse_pool("Pool.Example:3333");
-  REQUIRE(address);
-  CHECK(address->host == "pool.example");
-  CHECK(address->port == 3333);
-  CHECK(parse_pool("[2001:DB8::1]:1")->host == "2001:db8::1");
-  for (const char* bad : {"", ":", "a", "a:", ":1", "a:0", "a:-1", "a:65536", "a:1 ", "::1:1", "[]:1", "a b:1", "\xc3\xa4:1"})
-    CHECK_FALSE(parse_pool(bad));
-  CHECK_FALSE(parse_pool(std::string(300, 'a') + ":1"));
-}
-
 TEST_CASE("text is storable when it is UTF-8 without NUL and not too long") {
   CHECK(is_storable("", 0));
   CHECK(is_storable("\xc2\x80\xe0\xa0\x80\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", 64));

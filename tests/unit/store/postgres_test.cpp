@@ -135,6 +135,42 @@ TEST_CASE("connections that died while nobody used them cost no call") {
   }
 }
 
+TEST_CASE("a tag whose connection was lost is taken again") {
+  if (store_test::postgresql_url().empty()) return;
+  distant_database distant;
+  const auto store = distant.open();
+  for (int round = 0; round < 3; ++round) {
+    REQUIRE(store_test::held_within(*store, "a", 10s));
+    distant.forwarder->cut();
+  }
+  // Whatever the order in which the server sees the ends of the old connection and the begin of the new one, it is never told
+  // to be another proxy's.
+  for (int round = 0; round < 3; ++round) {
+    distant.forwarder->cut();
+    try {
+      store->hold_tag("a");
+    } catch (const tag_taken& error) {
+      FAIL(error.what());
+    } catch (const store_unavailable&) {
+    }
+  }
+}
+
+TEST_CASE("a tag that another took while the connection was lost is refused, with who has it, until it is free") {
+  if (store_test::postgresql_url().empty()) return;
+  distant_database distant;
+  const auto store = distant.open();
+  store->hold_tag("a");
+  distant.forwarder->cut();
+  auto other = distant.database.open();
+  REQUIRE(store_test::held_within(*other, "a", 10s));
+  CHECK_THROWS_AS(store->hold_tag("a"), tag_taken);
+  CHECK_THROWS_WITH(store->totals("a"), Catch::Matches(".*has the tag a \\(process [0-9]+ of the database server, client .+, since 2.*"));
+  CHECK_NOTHROW(store->ping());
+  other.reset();
+  CHECK(store_test::held_within(*store, "a", 10s));
+}
+
 TEST_CASE("a commit whose answer is lost is cleared up before totals are told or added") {
   if (store_test::postgresql_url().empty()) return;
   distant_database distant;

@@ -24,6 +24,7 @@ TEST_CASE("a new SQLite file and what stands beside it can be read by its owner 
   const store_test::test_database database("sqlite");
   const auto store = database.open();
   (void)store->register_user("btc.viabtc.io:3333", "farm", "x");
+  store->hold_tag("a");
   ::umask(before);
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(database.file()).parent_path())) {
@@ -33,7 +34,17 @@ TEST_CASE("a new SQLite file and what stands beside it can be read by its owner 
     CHECK((status.st_mode & 0777) == 0600);
     ++files;
   }
-  CHECK(files >= 2);  // the write-ahead log as well
+  CHECK(files >= 3);  // the write-ahead log and the file of locks as well
+}
+
+TEST_CASE("a tag is one tag whatever path leads to the SQLite file") {
+  const store_test::test_database database("sqlite");
+  const auto store = database.open();
+  store->hold_tag("a");
+  const auto link = std::filesystem::path(database.file()).parent_path() / "link.db";
+  std::filesystem::create_symlink(database.file(), link);
+  const auto other = open_store("sqlite:" + link.string(), SPX_MIGRATIONS_SOURCE_DIR);
+  CHECK_THROWS_AS(other->hold_tag("a"), tag_taken);
 }
 
 TEST_CASE("a file that is not a database is refused with one line and left as it is") {

@@ -1,19 +1,24 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <chrono>
 #include <future>
 #include <limits>
 #include <memory>
+#include <regex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
+#include "endpoint.hpp"
 #include "store/known_pools.hpp"
 #include "test_database.hpp"
 
 using namespace stratumproxyd;
+using namespace std::chrono_literals;
 using store_test::test_database;
 
 namespace {
@@ -45,17 +50,37 @@ TEST_CASE("a new database knows the algorithms and at least 30 pools of 8 algori
 
   std::set<std::string> used;
   const auto pools = store->pools();
-  for (const auto& row : pools) {
-    used.insert(row.algorithm);
-    INFO(row.pool);
-    CHECK(row.source.find("https://") == 0);
-    CHECK(row.source.find("not checked") != std::string::npos);
-    CHECK(row.source.find("2026-11") != std::string::npos);
-    CHECK(row.login_template == "{user}.{rig}");
+  for (const auto& shipped : known_pools()) {
+    const auto kept = std::find_if(pools.begin(), pools.end(), [&](const auto& row) { return row.pool == shipped.pool; });
+    INFO(shipped.pool);
+    REQUIRE(kept != pools.end());
+    used.insert(kept->algorithm);
+    CHECK(kept->algorithm == shipped.algorithm);
+    CHECK(kept->source == std::string(shipped.source.url) + ", " + std::string(shipped.source.date));
+    CHECK(kept->login_template == "{user}.{rig}");
   }
   CHECK(pools.size() == known_pools().size());
   CHECK(pools.size() >= 30);
   CHECK(used.size() >= 8);
+}
+
+TEST_CASE("every known pool is listed once, with host, port, a known algorithm, a page that states it and the page's date") {
+  std::set<std::string_view> algorithms;
+  for (const auto& info : stratumproxy::algorithm::builtin()) algorithms.insert(info.name);
+  const std::regex page("https://[^ /]+\\.[a-z]+/[^ ]+");
+  const std::regex date("20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])");
+  std::set<std::string_view> seen;
+  for (const auto& row : known_pools()) {
+    INFO(row.pool);
+    CHECK(seen.insert(row.pool).second);
+    const auto address = parse_pool(row.pool);
+    REQUIRE(address);
+    CHECK(address->host + ":" + std::to_string(address->port) == row.pool);
+    CHECK(address->host.find('.') != std::string::npos);
+    CHECK(algorithms.contains(row.algorithm));
+    CHECK(std::regex_match(row.source.url.begin(), row.source.url.end(), page));
+    CHECK(std::regex_match(row.source.date.begin(), row.source.date.end(), date));
+  }
 }
 
 TEST_CASE("a registration gives 16 hex digits that lead to the pool, its algorithm and the credentials") {
@@ -288,10 +313,10 @@ TEST_CASE("seeded rows that the operator deleted or changed stay so after a rest
   const auto store = database.open();
   const auto pools = store->pools();
   CHECK(pools.size() == before - 1);
-  for (const auto& row : pools) {
-    CHECK(row.pool != "mine.ocean.xyz:3334");
-    if (row.pool == "public-pool.io:21496") CHECK(row.algorithm == "x11");
-  }
+  const auto changed = std::find_if(pools.begin(), pools.end(), [](const auto& row) { return row.pool == "public-pool.io:3333"; });
+  REQUIRE(changed != pools.end());
+  CHECK(changed->algorithm == "x11");
+  for (const auto& row : pools) CHECK(row.pool != "mine.ocean.xyz:3334");
   for (const auto& row : store->algorithms()) {
     CHECK(row.name != "tribus");
     if (row.name == "x13") CHECK(row.divider == 42);
@@ -374,6 +399,35 @@ TEST_CASE("totals of 1,000 accounts from two proxies at once all arrive") {
     for (const auto& row : rows) sum += row.shares.sent;
     CHECK(sum == 3 * 1000 * 999 / 2);
   }
+}
+
+TEST_CASE("a tag belongs to one store at a time, and to the next one when that ends") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  auto first = database.open();
+  const auto second = database.open();
+  first->hold_tag("a");
+  CHECK_NOTHROW(first->hold_tag("a"));
+  CHECK_THROWS_AS(second->hold_tag("a"), tag_taken);
+  CHECK_THROWS_WITH(second->totals("a"), Catch::Contains("another stratumproxyd of this database has the tag a"));
+  CHECK_NOTHROW(second->hold_tag("b"));
+  total_record delta;
+  delta.account = "one";
+  delta.shares.sent = 7;
+  CHECK_THROWS_AS(second->add_totals("a", std::vector{delta}), tag_taken);
+  first->add_totals("a", std::vector{delta});
+  CHECK(first->totals("a").size() == 1);
+
+  first.reset();
+  CHECK(store_test::held_within(*second, "a", 10s));
+  CHECK(second->totals("a").size() == 1);
+}
+
+TEST_CASE("databases know nothing of each other's tags") {
+  const auto kind = GENERATE(from_range(store_test::kinds()));
+  const test_database one(kind), other(kind);
+  const auto first = one.open(), second = other.open();
+  first->hold_tag("a");
+  CHECK_NOTHROW(second->hold_tag("a"));
 }
 
 TEST_CASE("an open store answers a ping") {

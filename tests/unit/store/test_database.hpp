@@ -1,11 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sqlite3.h>
@@ -94,5 +96,18 @@ class test_database {
   temporary_directory directory_;
   std::string url_, schema_;
 };
+
+/// Asks until the store holds the tag: a server lets go of a lock some time after its connection ended.
+inline bool held_within(stratumproxyd::store& tables, std::string_view tag, std::chrono::steady_clock::duration limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (std::chrono::steady_clock::now() < deadline) {
+    try {
+      tables.hold_tag(tag);
+      return true;
+    } catch (const stratumproxyd::store_unavailable&) {
+    }
+  }
+  return false;
+}
 
 }  // namespace store_test
