@@ -142,7 +142,7 @@ bench_result run_bench(bench_options options) {
   auto target = simulated.where();
   if (!options.proxy.empty()) {
     own = std::make_unique<proxy_process>(options.proxy, options.proxy_threads);
-    options.miners.user = own->register_account(simulated.where().text());
+    options.miners.user = own->register_account(simulated.where().text(), {});
     options.proxy_pid = own->pid();
     target = resolve(own->stratum());
   } else if (!options.through.empty()) {

@@ -15,6 +15,7 @@
 #include "miners.hpp"
 #include "pool.hpp"
 #include "progress.hpp"
+#include "replay.hpp"
 #include "stratumproxy/version.hpp"
 
 namespace {
@@ -139,6 +140,28 @@ int run_miners(const std::string& connect, const miners_options& options, double
   return in == options.workers && all_told && counted.stray == 0 ? EXIT_SUCCESS : faults_found;
 }
 
+int run_replay_role(replay_options options, bool json) {
+  options.json = json;
+  const auto result = run_replay(options);
+  figures values;
+  values.add("equal", "the same as in the recording", !result.difference);
+  values.add("conversations", "connections", result.conversations);
+  values.add("said", "lines said", result.said);
+  values.add("heard", "lines heard", result.heard);
+  values.add("seconds", "seconds", result.seconds, 3);
+  if (const auto& found = result.difference) {
+    values.add("line", "first difference: line of the file", std::uint64_t{found->file_line});
+    values.add("peer", "  with", std::string(name(found->peer)));
+    values.add("conversation", "  conversation", found->conversation);
+    values.add("address", "  address", found->address);
+    values.add("what", "  what", found->what);
+    values.add("expected", "  expected", found->expected);
+    values.add("got", "  got", found->got);
+  }
+  print(values, json);
+  return result.difference ? faults_found : EXIT_SUCCESS;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Load, and a ledger of every share, for Stratum proxies and pools (Stratum V1, Bitcoin dialect)."};
   app.set_version_flag("--version", std::string(stratumproxy::version()));
@@ -205,6 +228,31 @@ int run(int argc, char** argv) {
   add_miner_options(*bench_role, bench.miners);
   common(*bench_role);
 
+  auto* replay_role = app.add_subcommand("replay",
+                                         "plays the miners or the pools of a recording of stratumproxyd --record, or both with a "
+                                         "proxy between; exit code 1 at the first difference");
+  replay_options replay;
+  replay_role->add_option("file", replay.file, "the recording")->type_name("FILE")->required();
+  auto* own_proxy = replay_role->add_option("--proxy", replay.proxy, "both sides, with this stratumproxyd between, started with a database of its own");
+  replay_role->add_option("--proxy-threads", replay.proxy_threads, "threads of --proxy")->check(CLI::Range(1, 256))->capture_default_str();
+  replay_role->add_option("--connect", replay.connect, "plays the miners, towards this HOST:PORT")->excludes(own_proxy);
+  replay_role->add_option("--listen", replay.listen, "plays the pool at this HOST:PORT; with several pools RECORDED=HOST:PORT for each")
+      ->excludes(own_proxy);
+  replay_role->add_option("--account", replay.accounts, "RECORDED=NAME: the miners log in with another account");
+  replay_role->add_option("--password", replay.password, "of the miners; recordings have none");
+  replay_role
+      ->add_option_function<std::string>("--speed", [&](const std::string& text) {
+        if (text == "max") return;
+        const auto value = CLI::detail::lexical_cast(text, replay.speed);
+        if (!value || !(replay.speed >= 0) || replay.speed > 1e6) throw CLI::ValidationError("--speed", "is \"max\", or a number from 0 (max) to 1000000");
+      }, "times the recorded pace; max: as fast as the order allows (the default)")
+      ->type_name("X|max");
+  replay_role->add_option("--wait-seconds", replay.wait_seconds, "most time for a line that is due")
+      ->check(CLI::Range(0.05, 3600.0))
+      ->capture_default_str();
+  replay_role->add_option("--seconds", replay.seconds, "most time for all")->check(CLI::Range(0.1, longest_run))->capture_default_str();
+  common(*replay_role);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -213,6 +261,7 @@ int run(int argc, char** argv) {
   catch_signals();
   if (*pool_role) return run_pool(listen, pool_settings, seconds, json);
   if (*miners_role) return run_miners(connect, miner_settings, mining_seconds, shares, json);
+  if (*replay_role) return run_replay_role(replay, json);
   const auto result = run_bench(bench);
   print(result.values, json);
   return result.clean ? EXIT_SUCCESS : faults_found;

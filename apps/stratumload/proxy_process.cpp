@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -13,9 +15,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "address.hpp"
@@ -48,6 +52,18 @@ std::string word_after(const std::string& line, std::string_view key) {
   for (std::string word; words >> word;)
     if (word.starts_with(key)) return word.substr(key.size());
   return {};
+}
+
+std::string object(std::initializer_list<std::pair<const char*, std::string>> members) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  writer.StartObject();
+  for (const auto& [key, value] : members) {
+    writer.Key(key);
+    writer.String(value.c_str(), static_cast<rapidjson::SizeType>(value.size()));
+  }
+  writer.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 }  // namespace
@@ -136,9 +152,9 @@ std::string proxy_process::post(std::string_view path, const std::string& body) 
   return answer.substr(head_end + 4);
 }
 
-std::string proxy_process::register_account(const std::string& pool) const {
-  (void)post("/api/v1/pools", fmt::format(R"({{"pool":"{}","algorithm":"sha256d"}})", pool));
-  const auto answer = post("/api/v1/users", fmt::format(R"({{"pool":"{}","user":"stratumload","password":"x"}})", pool));
+std::string proxy_process::register_account(const std::string& pool, const account& wanted) const {
+  (void)post("/api/v1/pools", object({{"pool", pool}, {"algorithm", wanted.algorithm}}));
+  const auto answer = post("/api/v1/users", object({{"pool", pool}, {"user", wanted.user}, {"password", wanted.password}}));
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(answer.data(), answer.size());
   if (document.HasParseError() || !document.IsObject() || !document.HasMember("name") || !document["name"].IsString() ||

@@ -28,8 +28,11 @@ class proxy_process {
   proxy_process(const proxy_process&) = delete;
   proxy_process& operator=(const proxy_process&) = delete;
 
+  struct account {
+    std::string user = "stratumload", password = "x", algorithm = "sha256d";
+  };
   /// Registers the pool and a user of it; gives the name to log in with. Throws std::runtime_error.
-  [[nodiscard]] std::string register_account(const std::string& pool) const;
+  [[nodiscard]] std::string register_account(const std::string& pool, const account& wanted) const;
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const std::string& stratum() const { return stratum_; }

@@ -1,0 +1,216 @@
+"""stratumproxyd and HAProxy side by side, behind scripts/benchmark. See docs/benchmarks.md."""
+import argparse
+import collections
+import json
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+
+from programs import Failure, Program, Stop, free_port, hold_signals, pause, wait_for
+
+THREADS = os.cpu_count()  # as many as stratumproxyd has by default
+CROWD = 9800
+PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"  # haproxy's place is not in every user's path
+DESCRIPTORS = 20_000  # two for each of the crowd, and some aside
+
+# What one call of `stratumload bench` measures: its options, and for how long it mines.
+Load = collections.namedtuple("Load", "options seconds")
+LOADS = {
+    "closed": Load("--workers 100 --jobs 0", 10),
+    "open": Load("--workers 1000 --shares-per-second 2000 --jobs 0", 10),
+    "crowd": Load(f"--workers {CROWD} --shares-per-second 500 --jobs 5", 2),
+}
+# A row of the table: name, words, the load, the key of its figure, how much of HAProxy's figure is allowed.
+Row = collections.namedtuple("Row", "name words load key unit decimals limit more_is_better")
+ROWS = (
+    Row("shares", "shares/s, 100 workers, closed loop", "closed", "shares_per_second", "/s", 0, 0.75, True),
+    Row("cpu", "CPU per share, same run", "closed", "proxy_cpu_us_per_share", "us", 1, 1.4, False),
+    Row("verdict", "p99 of the verdict, 1,000 workers, 2,000 shares/s", "open", "verdict_p99_us", "us", 0, 1.4, False),
+    Row("job", "job to the last of 9,800 workers", "crowd", "job_to_last_ms", "ms", 0, 1.2, False),
+    Row("memory", "memory per worker, 9,800 workers", "crowd", "proxy_kib_per_worker", "KiB", 2, 1.5, False),
+    Row("login", "9,800 workers logged in", "crowd", "login_seconds", "s", 2, 1.5, False),
+)
+HAPROXY, STRATUMPROXY, DIRECT = "HAProxy", "stratumproxyd", "direct"
+
+HAPROXY_CONFIG = """\
+global
+  nbthread {threads}
+  maxconn {connections}
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 1h
+  timeout server 1h
+listen stratum
+  bind 127.0.0.1:{port}
+  server pool 127.0.0.1:{pool}
+"""
+
+
+class Bench:
+    def __init__(self, daemon, load, haproxy, directory, quick):
+        self.daemon, self.load, self.haproxy, self.quick = daemon, load, haproxy, quick
+        self.directory = pathlib.Path(directory)
+        self.errors = open(self.directory / "log", "ab")
+        self.programs = []
+
+    def start(self, name, *command):
+        self.programs.append(Program(name, *command, errors=self.errors))
+        return self.programs[-1]
+
+    def end(self):
+        while self.programs:
+            self.programs.pop().end()
+
+    def measure(self, between, load):
+        """One run, with processes of its own: memory that an earlier run freed would be used first."""
+        pool = free_port()
+        if between == STRATUMPROXY:
+            way = ["--proxy", self.daemon]
+        elif between == DIRECT:
+            way = ["--direct"]
+        else:
+            port = free_port()
+            config = self.directory / "haproxy.cfg"
+            config.write_text(HAPROXY_CONFIG.format(threads=THREADS, connections=CROWD + 100, port=port, pool=pool))
+            proxy = self.start("haproxy", self.haproxy, "-db", "-f", config)
+            wait_for("haproxy", 10, lambda: listens(port))
+            way = ["--through", f"127.0.0.1:{port}", "--proxy-pid", proxy.pid]
+        options, seconds = LOADS[load]
+        began = time.monotonic()
+        load_average, busy, own = os.getloadavg()[0], busy_seconds(), own_seconds()
+        bench = self.start(
+            "stratumload", self.load, "bench", "--json", *way, "--pool-listen", f"127.0.0.1:{pool}", *options.split(),
+            "--seconds", min(seconds, 2) if self.quick else seconds,
+        )
+        wait_for(f"{load} through {between}", 300, lambda: bench.process.poll() is not None)
+        figures = bench.figures()
+        self.end()
+        all_of_it = os.cpu_count() * (time.monotonic() - began)
+        others = max(0.0, busy_seconds() - busy - (own_seconds() - own)) / all_of_it
+        pause(0.5)  # thousands of sockets are taken down
+        return figures | {
+            "exit_code": bench.process.returncode, "load_average": round(load_average, 2), "others_percent": round(100 * others),
+        }
+
+
+def listens(port):
+    """Asked of the kernel: a connection to try it would use some of the memory that is measured."""
+    wanted = f":{port:04X}"
+    rows = (line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[1].endswith(wanted) and row[3] == "0A" for row in rows)
+
+
+def busy_seconds():
+    """CPU time that the whole machine has used, with what its host kept from it."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def result_of(row, runs):
+    """A row of the table: the medians of what was measured, their ratio, and whether it is good enough."""
+    mine = [run for run in runs if run["load"] == row.load]
+    values = {way: [run[row.key] for run in mine if run["way"] == way and row.key in run] for way in (HAPROXY, STRATUMPROXY, DIRECT)}
+    middle = {way: statistics.median(figures) for way, figures in values.items() if figures}
+    ratio = middle[STRATUMPROXY] / middle[HAPROXY] if middle[HAPROXY] else float("inf")
+    return {
+        "row": row.name, "what": row.words, "unit": row.unit, "medians": middle, "values": values, "ratio": round(ratio, 3),
+        "to_reach": row.limit, "reached": ratio >= row.limit if row.more_is_better else ratio <= row.limit,
+        "load_average": max(run["load_average"] for run in mine), "others_percent": max(run["others_percent"] for run in mine),
+    }
+
+
+def figure(row, value):
+    return "-" if value is None else f"{value:,.{row.decimals}f} {row.unit}"
+
+
+def print_table(rows, results, runs):
+    cells = [("", HAPROXY, STRATUMPROXY, "ratio", "to reach", "", DIRECT, "load", "others")]
+    for row, result in zip(rows, results):
+        sign = ">=" if row.more_is_better else "<="
+        cells.append((
+            row.words, *(figure(row, result["medians"].get(between)) for between in (HAPROXY, STRATUMPROXY)), f"{result['ratio']:.2f}",
+            f"{sign} {row.limit:g}", "yes" if result["reached"] else "NO", figure(row, result["medians"].get(DIRECT)),
+            f"{result['load_average']:.1f}", f"{result['others_percent']} %",
+        ))
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    for line in cells:
+        print("  ".join(cell.ljust(w) if at == 0 else cell.rjust(w) for at, (cell, w) in enumerate(zip(line, widths))))
+    rounds = max(run["round"] for run in runs)
+    shares = sum(run["sent"] for run in runs)
+    faults = sum(run["exit_code"] != 0 for run in runs)
+    print(f"\nMedians of {rounds}. {len(runs)} runs, {shares:,} shares: "
+          + (f"{faults} RUNS WITH FAULTS" if faults else "sent = accepted + rejected + unknown in each, none lost, doubled or invented") + ".")
+    print("load: highest load average at the start of a run, the runs before included; others: CPU time that went to something else, at most.")
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def measure_all(bench, rows, rounds):
+    runs = []
+    for number in range(1, rounds + 1):
+        for load in dict.fromkeys(row.load for row in rows):
+            for between in (HAPROXY, STRATUMPROXY, DIRECT):
+                run = bench.measure(between, load) | {"round": number, "load": load, "way": between}
+                runs.append(run)
+                shown = "  ".join(f"{row.name} {figure(row, run.get(row.key))}" for row in rows if row.load == load)
+                note(f"{number}/{rounds} {between:13}  {shown}  (load {run['load_average']}, others {run['others_percent']} %)"
+                     + ("" if run["exit_code"] == 0 else "  FAULTS"))
+    return runs
+
+
+def main():
+    names = [row.name for row in ROWS]
+    parser = argparse.ArgumentParser(prog="scripts/benchmark", description="stratumproxyd and HAProxy in TCP mode, side by side.")
+    parser.add_argument("--daemon", help=argparse.SUPPRESS)
+    parser.add_argument("--load", help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="runs of each, whose medians are compared (default: 5)")
+    parser.add_argument("--row", action="append", choices=names, help=f"only this one; may be repeated: {', '.join(names)}")
+    parser.add_argument("--quick", action="store_true", help="one round of short runs: whether it works, not how fast")
+    parser.add_argument("--json", action="store_true", help="one JSON object, with every run")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds takes 1 or more")
+    rows = [row for row in ROWS if not options.row or row.name in options.row]
+    rounds = 1 if options.quick else options.rounds
+    haproxy = shutil.which("haproxy", path=PROGRAM_PATH)
+    hold_signals()
+    with tempfile.TemporaryDirectory(prefix="stratumproxy-benchmark-") as directory:
+        bench = Bench(options.daemon, options.load, haproxy, directory, options.quick)
+        try:
+            if not haproxy:
+                raise Failure("there is no haproxy")
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS and any(row.load == "crowd" for row in rows):
+                raise Failure(f"{CROWD} workers need {DESCRIPTORS} descriptors, but the limit is {hard}: see ulimit -Hn")
+            runs = measure_all(bench, rows, rounds)
+        except Failure as failure:
+            note(f"scripts/benchmark: {failure}\n" + "\n".join((pathlib.Path(directory) / "log").read_text().splitlines()[-5:]))
+            return 2
+        except Stop:
+            return 130
+        finally:
+            bench.end()
+    results = [result_of(row, runs) for row in rows]
+    clean = all(run["exit_code"] == 0 for run in runs)
+    if options.json:
+        print(json.dumps({"cores": os.cpu_count(), "rounds": rounds, "quick": options.quick, "clean": clean, "rows": results, "runs": runs}))
+    else:
+        print_table(rows, results, runs)
+    return 0 if clean and all(result["reached"] for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
