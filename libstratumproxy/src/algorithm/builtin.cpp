@@ -1,9 +1,12 @@
 #include "stratumproxy/algorithm.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <string_view>
 #include <vector>
+
+#include "algorithm/hashes.hpp"
 
 namespace stratumproxy::algorithm {
 namespace {
@@ -161,6 +164,9 @@ constexpr row rows[] = {
     {"octopus", "conflux", 1, by_target, dialect::other},
 };
 
+// yiimp, cpuminer-opt
+constexpr std::string_view single_sha256_coinbase[] = {"argon2", "blakecoin", "groestl", "hex", "keccak"};
+
 std::vector<info> expand() {
   std::vector<info> all;
   all.reserve(std::size(rows));
@@ -171,6 +177,14 @@ std::vector<info> expand() {
     to.source = from.source;
     to.speaks = from.speaks;
     to.coinb1_index = from.coinb1_index;
+    if (std::ranges::find(single_sha256_coinbase, from.name) != std::end(single_sha256_coinbase)) {
+      to.coinbase = coinbase_hash::sha256;
+    }
+    const auto hashes = shipped_hashes();
+    if (const auto hash = std::ranges::find(hashes, from.name, &shipped_hash::name); hash != hashes.end()) {
+      to.hash = hash->function;
+      to.cost = hash->cost;
+    }
     for (std::string_view rest = from.aliases; !rest.empty();) {
       const auto end = rest.find(' ');
       to.aliases.emplace_back(rest.substr(0, end));

@@ -2,17 +2,9 @@
 
 #include <cmath>
 
+#include "algorithm/hex.hpp"
+
 namespace stratumproxy::algorithm {
-namespace {
-
-int digit_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
 
 double difficulty_from_target(std::string_view hex64, double divider) noexcept {
   if (hex64.starts_with("0x") || hex64.starts_with("0X")) hex64.remove_prefix(2);

@@ -1,9 +1,19 @@
-// The algorithm registry alone: names, dividers, and what a difficulty stands for.
+// The algorithm registry alone: names, dividers, what a difficulty stands for, and shares judged with a hash of one's own.
+#include <cstdint>
 #include <cstdio>
+#include <span>
+#include <string>
 
 #include <stratumproxy/algorithm.hpp>
+#include <stratumproxy/algorithm/share_check.hpp>
 
 namespace algorithm = stratumproxy::algorithm;
+
+// Called by several threads at once. A toy; in earnest call the coin's own library here.
+bool my_hash(std::span<const std::uint8_t> header, std::span<std::uint8_t, 32> hash) {
+  for (std::size_t i = 0; i < 32; ++i) hash[i] = static_cast<std::uint8_t>(header[i] ^ header[i + 32] ^ header[48 + i]);
+  return true;
+}
 
 int main() {
   algorithm::registry known;  // with those that come with the library
@@ -12,6 +22,8 @@ int main() {
   mine.aliases = {"my-hash"};
   mine.divider = 256;
   mine.source = "the pool's help page";
+  mine.hash = my_hash;
+  mine.cost = algorithm::hash_cost::fast;  // below 20 us; slow ones are run on a worker pool
   if (const auto error = known.add(mine)) {
     std::printf("%s\n", error.message().c_str());
     return 1;
@@ -24,5 +36,17 @@ int main() {
       std::printf("%s: unknown\n", name);
     }
   }
-  return known.find("MY-HASH") != nullptr && known.find("unheard-of") == nullptr ? 0 : 1;
+
+  // Once for each job; then once for each share, on any thread.
+  const std::string prevhash(64, '0');
+  const auto job = algorithm::decode_work({prevhash, "01000000", "ffffffff", {}, 0x20000000, 0x1d00ffff});
+  algorithm::share share;
+  if (!job || !share.append_extranonce("f00d") || !share.append_extranonce("0000000f")) return 1;
+  share.ntime = 0x66a00000;
+  share.nonce = 0x9b3c01d4;
+  const auto proof = algorithm::check(*known.find("MY-HASH"), *job, share);
+  if (!proof) return 1;
+  const bool good = proof->meets(algorithm::target_of(1e-8, mine.divider));
+  std::printf("a share of difficulty %g: %s\n", proof->difficulty(mine.divider), good ? "good" : "too low");
+  return known.find("unheard-of") == nullptr && good && !proof->is_block ? 0 : 1;
 }
