@@ -91,9 +91,16 @@ void json_line::set_param(unsigned index, std::string_view text) {
 }
 
 void json_line::set_id(std::string_view text) {
-  rapidjson::Document id;
-  std::string with_sign = text.starts_with('"') ? std::string(text.substr(1, text.size() - 2)) : number_sign + std::string(text);
-  if (find("id")) document_["id"].SetString(with_sign.data(), static_cast<SizeType>(with_sign.size()), document_.GetAllocator());
+  if (!find("id")) return;
+  auto& id = document_["id"];
+  if (text.starts_with('"')) {
+    rapidjson::Document read;
+    read.Parse(text.data(), text.size());
+    if (!read.HasParseError()) id.CopyFrom(read, document_.GetAllocator());
+  } else {
+    const auto with_sign = number_sign + std::string(text);
+    id.SetString(with_sign.data(), static_cast<SizeType>(with_sign.size()), document_.GetAllocator());
+  }
 }
 
 std::string json_line::id_text() const {

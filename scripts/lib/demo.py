@@ -178,6 +178,11 @@ class Outage:
             self.pool.start()
             self.next = at + self.every
 
+    def over(self):
+        """A pool that hangs would keep the last shares without their end."""
+        if self.pool.state == "hangs":
+            self.pool.end()
+
 
 class Worker:
     """A simulated worker, a process of its own."""
@@ -300,6 +305,7 @@ def mine(house, seconds):
                 drawn = show(list(table(house, at, seconds)), drawn)
                 draw_at = at + every
             pause(min(0.1, seconds - at))
+    outage.over()
     return time.monotonic() - began
 
 

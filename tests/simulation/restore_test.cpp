@@ -320,6 +320,25 @@ TEST_CASE("a session that returns with another rig mines on under that rig's nam
   CHECK(here.first.ledger.back().user == "user-of-alice.two");
 }
 
+TEST_CASE("when two rigs follow each other on a session, shares go up under the last one's name") {
+  farm here;
+  auto before = here.mining("alice.one");
+  before->reset();
+  auto second = here.all.connect();
+  second->login("alice.two", before->session);
+  REQUIRE(here.all.until([&] { return second->has_job(); }, 2ms * 8));
+  second->reset();
+  auto third = here.all.connect();
+  third->login("alice.three", second->session);
+  REQUIRE(here.all.until([&] { return third->has_job(); }));
+  here.all.run_for(1s);
+  const auto id = third->submit();
+  REQUIRE(here.all.until([&] { return third->reply_to(id) != nullptr; }));
+  CHECK(third->reply_to(id)->accepted);
+  CHECK(here.first.links.size() == 1);
+  CHECK(here.first.ledger.back().user == "user-of-alice.three");
+}
+
 TEST_CASE("a share is not taken twice, not even across a restore and in other letters") {
   farm here;
   auto before = here.mining();

@@ -35,9 +35,10 @@ void tag_lock::refuse(pqxx::transaction_base& look) const {
                   "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
                   "AND (classid::bigint << 32 | objid::bigint) = {}", key),
       tag_);
-  // Let go of between the two statements, or by a connection of ours that died and that the server has not buried yet.
-  if (holders.empty() || holders[0][1].c_str() == owner_)
-    throw store_unavailable(fmt::format("an earlier connection still has the tag {}", tag_));
+  // It may have been let go of between the two statements; or a connection of ours died, and the server has not buried it yet.
+  if (holders.empty()) throw tag_taken(fmt::format("another stratumproxyd of this database had the tag {} a moment ago", tag_));
+  if (holders[0][1].c_str() == owner_)
+    throw store_unavailable(fmt::format("an earlier connection of this proxy still has the tag {}", tag_));
   const auto text = [&](int column) { return holders[0][column].is_null() ? "?" : holders[0][column].c_str(); };
   throw tag_taken(fmt::format("another stratumproxyd of this database has the tag {} (process {} of the database server, client {}, since {})",
                               tag_, text(0), holders[0][2].is_null() ? "local" : text(2), text(3)));

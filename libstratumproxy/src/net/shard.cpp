@@ -124,7 +124,7 @@ void shard::on_miner(unique_fd socket, const endpoint& from) {
     return;
   }
   const auto who = connection::make(poller_, side::miner, std::move(socket), std::move(*place), now_);
-  if (!who) return;
+  if (!who) return on_exhaustion(errno);
   welcome(who, manager_->accept(from.text(), from.host(), now_));
 }
 
@@ -149,7 +149,7 @@ void shard::welcome(const connection::pointer& who, channel_id channel) {
 
 void shard::arrive(migrant who) {
   const auto connected = connection::make(poller_, side::miner, std::move(who.socket), std::move(who.place), now_);
-  if (!connected) return;
+  if (!connected) return on_exhaustion(errno);
   if (!who.unsent.empty()) {
     connected->queue(who.unsent, buffers_);
     connected->dirty = true;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -43,7 +44,8 @@ signals_blocked::signals_blocked() {
 signals_blocked::~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 std::size_t connections_for_descriptor_limit() {
-  constexpr rlim_t reserved = 64;
+  // For databases, HTTP and the log, and what each shard has beside its connections.
+  const rlim_t reserved = 64 + 8 * std::max(1U, std::thread::hardware_concurrency());
   constexpr std::size_t at_least = 16;
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return at_least;

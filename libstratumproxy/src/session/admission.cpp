@@ -36,7 +36,10 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     return false;
   }
   auto named = session_id::parse(asked.session);
-  if (!named) named = worker.handed_over ? worker.expected_session : hints_->returning(worker.address(), worker.agent, now);
+  if (!named && worker.handed_over) named = worker.expected_session;
+  else if (!named) {
+    named = hints_->returning(worker.address(), worker.agent, worker.owner ? worker.owner->name : std::string(), now);
+  }
 
   if (named && !worker.handed_over && named->shard(settings_.shards) != settings_.shard) {
     shard_.events.count(happening::session_handed_over);
@@ -70,6 +73,7 @@ void session_manager::impl::resume_session(downstream_session& worker, time_poin
     if (unused) destroy(*unused, now);
     attach(worker, *link);
     take_login(*link, worker, now);
+    worker_wishes(worker, now);
     log_worker(log_level::info, "worker_restored", worker, worker.agent);
   } else if (unused) {
     attach(worker, *unused);
@@ -130,6 +134,7 @@ void session_manager::impl::worker_authorizes(downstream_session& worker, std::s
 void session_manager::impl::account_found(const lookup& asked, const account_lookup& found, time_point now) {
   auto* const worker = find(asked.worker);
   if (!worker || !worker->is_connected()) return;
+  const bool was_promised = worker->is_vouched_for && !worker->is_authorized();
   if (found.state == account_lookup::status::unavailable) {
     worker->authorize_answer(false, 20, "accounts cannot be looked up now, try later", now);
   } else if (found.state == account_lookup::status::unknown || !found.found || found.found->routes.empty()) {
@@ -138,7 +143,11 @@ void session_manager::impl::account_found(const lookup& asked, const account_loo
   } else {
     admit(*worker, found.found, asked.rig, now);
   }
-  if (worker->is_connected()) to_resume_.push_back(worker->id());
+  if (!worker->is_connected()) return;
+  if (was_promised && !worker->is_authorized()) {
+    return worker_closes(*worker, close_reason::login_failed, "its account cannot be had again after the move to this shard", now);
+  }
+  to_resume_.push_back(worker->id());
 }
 
 void session_manager::impl::admit(downstream_session& worker, const std::shared_ptr<const account>& owner,
@@ -256,7 +265,7 @@ void session_manager::impl::worker_closes(downstream_session& worker, close_reas
     auto& record = sent_away_[sent_away_key(worker, *worker.owner, worker.rig)];
     if (record.times == 0 || now - record.since > sent_away_window) record = {0, now};
     ++record.times;
-    hints_->expect(worker.address(), worker.agent, worker.session, now + grace);
+    hints_->expect(worker.address(), worker.agent, worker.owner->name, worker.session, now + grace);
   }
   if (reason == close_reason::version_mask && worker.owner) {
     // Once: whoever rolls on after that is told so at each share.
@@ -264,7 +273,7 @@ void session_manager::impl::worker_closes(downstream_session& worker, close_reas
     if (record.times != 0 && now - record.since <= sent_away_window) return;
     record = {1, now};
     hints_->expect_no_rolling(worker.address(), now + grace);
-    hints_->expect(worker.address(), worker.agent, worker.session, now + grace);
+    hints_->expect(worker.address(), worker.agent, worker.owner->name, worker.session, now + grace);
   }
   shard_.host.close(*worker.channel(), reason);
   drop_connection(worker, reason, detail, now);

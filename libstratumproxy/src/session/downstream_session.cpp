@@ -221,6 +221,7 @@ void downstream_session::authorize(std::string_view id, const protocol::authoriz
 }
 
 void downstream_session::authorize_silently(std::string_view login, time_point now) {
+  is_vouched_for = true;
   authorize({}, {.user = login}, now);
 }
 

@@ -132,6 +132,7 @@ class downstream_session {
   std::optional<worker_id> claimed_by;        // who comes back as this one
   bool handed_over = false;                   // came from another shard,
   std::optional<session_id> expected_session; // to get this session
+  bool is_vouched_for = false;                // was told on another shard that its login is good
   bool is_kept = false;                       // counted among the kept sessions
   bool is_ending = false;                     // sends no more, but is owed verdicts
   bool is_paused = false;                     // the host was told not to read

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <deque>
@@ -19,21 +20,27 @@ namespace stratumproxy::session {
 class return_hints {
  public:
   /// A worker was closed to learn its pool's extranonce: the next subscribe of such a miner gets this session.
-  void expect(const std::string& address, const std::string& agent, const session_id& session, time_point until) {
+  void expect(const std::string& address, const std::string& agent, const std::string& account, const session_id& session,
+              time_point until) {
     const std::lock_guard lock(mutex_);
     expects_ = true;
     auto& waiting = sessions_[key(address, agent)];
-    if (waiting.size() < limit) waiting.push_back({session, until});
+    if (waiting.size() < limit) waiting.push_back({account, session, until});
   }
-  [[nodiscard]] std::optional<session_id> returning(const std::string& address, const std::string& agent, time_point now) {
+  /// `account`: of a miner that has logged in already; "" when it may be any.
+  [[nodiscard]] std::optional<session_id> returning(const std::string& address, const std::string& agent,
+                                                    const std::string& account, time_point now) {
     const std::lock_guard lock(mutex_);
     const auto found = sessions_.find(key(address, agent));
     if (found == sessions_.end()) return std::nullopt;
-    std::optional<session_id> session;
     auto& waiting = found->second;
-    while (!waiting.empty() && !session) {
-      if (now <= waiting.front().until) session = waiting.front().session;
-      waiting.pop_front();
+    std::erase_if(waiting, [&](const expected_return& e) { return e.until < now; });
+    const auto match = std::find_if(waiting.begin(), waiting.end(),
+                                    [&](const expected_return& e) { return account.empty() || e.account == account; });
+    std::optional<session_id> session;
+    if (match != waiting.end()) {
+      session = match->session;
+      waiting.erase(match);
     }
     if (waiting.empty()) sessions_.erase(found);
     return session;
@@ -77,6 +84,7 @@ class return_hints {
  private:
   static constexpr std::size_t limit = 1'000;  // one key; a farm behind one address
   struct expected_return {
+    std::string account;
     session_id session;
     time_point until;
   };

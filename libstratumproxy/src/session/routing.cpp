@@ -52,6 +52,7 @@ void session_manager::impl::attach(downstream_session& worker, upstream_session&
   link.closes_at.reset();
   worker.link = link.id();
   worker.totals = link.totals;
+  if (tap_ && worker.channel()) tap_->miner_attached(*worker.channel(), link.route().password);
   worker.divider = link.route().pool.divider;
 }
 

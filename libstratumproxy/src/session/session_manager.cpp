@@ -249,7 +249,8 @@ void session_manager::impl::sweep_slice(std::vector<Id>& queue, const Table& all
   if (queue.empty()) {
     for (const auto& [id, one] : all) queue.push_back(id);
   }
-  for (std::size_t left = sweep_slice_size; left > 0 && !queue.empty(); --left) {
+  // Who stops has ten seconds for all.
+  for (std::size_t left = is_draining_ ? queue.size() : sweep_slice_size; left > 0 && !queue.empty(); --left) {
     const auto id = queue.back();
     queue.pop_back();
     if (auto* const one = find(id)) look(*one);

@@ -29,12 +29,15 @@ void tapping_host::miner_adopted(channel_id channel, const handover& what) {
   conversations_[channel] = {.number = what.conversation, .address = what.peer, .was_told = true};
 }
 
+void tapping_host::miner_attached(channel_id channel, const std::string& password) {
+  auto* const worker = find(channel);
+  if (!worker || std::find(worker->secrets.begin(), worker->secrets.end(), password) != worker->secrets.end()) return;
+  if (worker->secrets.size() == max_secrets) worker->secrets.erase(worker->secrets.begin());
+  worker->secrets.push_back(password);
+}
+
 void tapping_host::link_connects(channel_id channel, const link_facts& of) {
-  auto* const worker = find(of.worker);
-  if (worker && std::find(worker->secrets.begin(), worker->secrets.end(), of.route.password) == worker->secrets.end()) {
-    if (worker->secrets.size() == max_secrets) worker->secrets.erase(worker->secrets.begin());
-    worker->secrets.push_back(of.route.password);
-  }
+  const auto* const worker = find(of.worker);
   conversations_[channel] = {.peer = tapped_event::side::pool, .number = number_of(channel), .address = of.route.pool.name(),
                              .secrets = {of.route.password}, .is_open = false, .link = of.link,
                              .worker = worker ? worker->number : 0, .session = std::string(of.session.substr(0, 8)),

@@ -33,6 +33,8 @@ class tapping_host final : public session_host {
   // ---- what the manager hears
   void miner_opened(channel_id channel, const std::string& peer);
   void miner_adopted(channel_id channel, const handover& what);
+  /// The miner hears of a pool from now on; what the pool says could have this password in it.
+  void miner_attached(channel_id channel, const std::string& password);
   void link_connects(channel_id channel, const link_facts& of);
   void link_connected(channel_id channel);
   void received(channel_id channel, std::span<const char> line);

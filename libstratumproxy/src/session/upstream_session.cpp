@@ -64,6 +64,7 @@ void upstream_session::connected(time_point now) {
   started_ = heard_ = now;
   framer = protocol::line_framer(shard_.config.upstream.line_bytes);
   if (!next_login_.empty()) login_ = std::exchange(next_login_, {});
+  logins_asked_ = 0;
   first_id_ = 1;
   pending_.clear();
   unanswered_ = 0;
@@ -111,7 +112,10 @@ void upstream_session::tick(time_point now) {
     auto& entry = pending_[i];
     const auto age = now - entry.sent;
     // Pools that do not know a request often never answer it; and a verdict that is this late does not come.
-    if (entry.what != request::share && age >= config.handshake_timeout) entry.answered = true;
+    if (entry.what != request::share && age >= config.handshake_timeout && !std::exchange(entry.answered, true) &&
+        entry.what == request::login) {
+      login_answered(false);
+    }
     if (entry.expired && age >= 3 * config.verdict_timeout) entry.answered = true;
     if (entry.what != request::share || entry.answered || entry.expired || age < config.verdict_timeout) continue;
     entry.expired = true;
@@ -285,10 +289,7 @@ void upstream_session::answered(const protocol::pool_response& response, time_po
     case request::share: answered_share(entry, response, now); break;
     case request::subscribe: subscribed(response, now); break;
     case request::authorize: authorized(response, now); break;
-    case request::login:
-      if (response.succeeded() && !next_login_.empty()) login_ = next_login_;
-      next_login_.clear();
-      break;
+    case request::login: login_answered(response.succeeded()); break;
     case request::configure: configured(shard_.decoder.as_configure_result().mask, now); break;
     case request::extranonce:
     case request::suggestion: break;  // a pool that does not know them goes on without
@@ -384,8 +385,15 @@ void upstream_session::change_login(std::string login, time_point now) {
 }
 
 void upstream_session::request_login(time_point now) {
+  ++logins_asked_;
   protocol::encode_authorize_request(shard_.out, ask(request::login, now), next_login_, route().password);
   shard_.flush(*channel_);
+}
+
+void upstream_session::login_answered(bool good) {
+  if (--logins_asked_ > 0) return;  // a newer one is under way
+  if (good) login_ = next_login_;
+  next_login_.clear();
 }
 
 void upstream_session::suggest_difficulty(double difficulty, time_point now) {

@@ -177,6 +177,7 @@ class upstream_session {
   void asked_to_reconnect(const protocol::reconnect& where, time_point now);
   void bad_message(std::string_view what, bool is_job, time_point now);
   void request_login(time_point now);
+  void login_answered(bool good);
   void send_parked(time_point now);
   /// What the pool says, fit for a miner and a log: short, printable, without the password.
   [[nodiscard]] std::string words(std::string_view text) const;
@@ -187,7 +188,8 @@ class upstream_session {
   const std::shared_ptr<const account> owner_;
   const std::size_t route_;
   std::string login_;
-  std::string next_login_;        // asked for; "" when there is none
+  std::string next_login_;        // the newest that was asked for; "" when there is none
+  unsigned logins_asked_ = 0;     // without an answer
   const std::string pool_name_;
   const std::string credential_;  // what refusals are remembered by
   broadcast_job& pool_job_;
