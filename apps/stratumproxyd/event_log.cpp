@@ -149,6 +149,8 @@ struct event_log::output {
   std::shared_ptr<spdlog::details::thread_pool> thread = std::make_shared<spdlog::details::thread_pool>(max_waiting, 1);
   std::shared_ptr<spdlog::async_logger> logger = std::make_shared<spdlog::async_logger>(
       "stratumproxyd", std::make_shared<spdlog::sinks::stderr_sink_mt>(), thread, spdlog::async_overflow_policy::overrun_oldest);
+
+  ~output() { thread.reset(); }  // first: the lines that wait are still to be written by the logger
 };
 
 event_log::event_log(const log_config& settings)
