@@ -5,18 +5,22 @@
 //   o        the oldest dial succeeds   p0 {...}  link 0 sends a line        P0 ...  likewise
 //   f        it fails                   x0 / y0   miner 0 / link 0 is gone   e0      miner 0 ends its input
 //   a / u / n  an account look-up: found, unknown, not available             g0 / h0 miner 0 is congested, or no more
-//   t5       5 squared seconds pass     d         drain
+//   t5       5 squared seconds pass     d         drain                      k       the oldest check of a slow hash ends
+//   s0 .. s4 the account from its next look-up on: dedicated, shared (fast hash, slow hash, not checked), vardiff
 //
 // Whatever happens: what leaves the proxy is a line that the codec reads, and in the end every share has one end.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
+#include <memory>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "stratumproxy/algorithm/share_check.hpp"
 #include "stratumproxy/protocol/codec.hpp"
 #include "stratumproxy/session/session_manager.hpp"
 
@@ -41,14 +45,7 @@ class theatre final : public session::session_host {
  public:
   theatre() {
     config_.session.grace = 20s;
-    made_ = std::make_shared<account>();
-    made_->name = "alice";
-    account_route route;
-    route.pool.host = "pool.example";
-    route.pool.port = 3333;
-    route.pool.algorithm = "sha256d";
-    route.user = "user";
-    made_->routes.push_back(route);
+    become('0');
     session::manager_settings settings;
     settings.config = &config_;
     settings.instance = "fuzz";
@@ -91,6 +88,11 @@ class theatre final : public session::session_host {
     }
   }
   void find_account(session::lookup_id lookup, std::string_view) override { lookups_.push_back(lookup); }
+  bool check_share(session::check_id check, session::proof_request what) override {
+    if (checks_.size() >= 4) return false;
+    checks_.emplace_back(check, std::move(what));
+    return true;
+  }
   void hand_over(channel_id, unsigned, session::handover) override { std::abort(); }  // there is one shard
 
  private:
@@ -165,9 +167,35 @@ class theatre final : public session::session_host {
       case 'a': return looked_up({account_lookup::status::found, made_});
       case 'u': return looked_up({account_lookup::status::unknown, nullptr});
       case 'n': return looked_up({account_lookup::status::unavailable, nullptr});
+      case 's': return become(what.size() > 1 ? what[1] : '0');
+      case 'k': return checked();
       case 't': return pass(what.size() > 1 && what[1] >= '0' && what[1] <= '9' ? what[1] - '0' : 1);
       case 'd': return manager_->drain(now_);
     }
+  }
+
+  // The account's next look-up finds it so.
+  void become(char how) {
+    made_ = std::make_shared<account>();
+    made_->name = "alice";
+    account_route route;
+    route.pool.host = "pool.example";
+    route.pool.port = 3333;
+    route.pool.algorithm = how == '2' ? "scrypt" : "sha256d";
+    route.pool.mode = how == '1' || how == '2' || how == '3' ? link_mode::shared : link_mode::dedicated;
+    route.pool.verify = how == '0' || how == '3' ? verify_level::basic : verify_level::full;
+    route.pool.vardiff = how == '4';
+    route.pool.fixed_difficulty = how == '3';
+    route.pool.rig_logins = how == '1';
+    route.user = "user";
+    made_->routes.push_back(route);
+  }
+
+  void checked() {
+    if (checks_.empty()) return;
+    const auto [check, what] = std::move(checks_.front());
+    checks_.pop_front();
+    manager_->share_checked(check, algorithm::check(*what.how, *what.work, what.share), now_);
   }
 
   void dialed(bool good) {
@@ -200,6 +228,7 @@ class theatre final : public session::session_host {
     }
     for (int i = 0; i < 12; ++i) {
       while (!dials_.empty()) dialed(false);
+      while (!checks_.empty()) checked();
       pass(4);
     }
     const auto end = manager_->snapshot(now_);
@@ -209,6 +238,7 @@ class theatre final : public session::session_host {
     }
     for (const auto& row : end.pools) {
       for (const auto links : row.links) require(links == 0);
+      for (const auto links : row.shared_links) require(links == 0);
     }
   }
 
@@ -220,6 +250,7 @@ class theatre final : public session::session_host {
   std::vector<wire> miners_, links_;
   std::deque<channel_id> dials_;
   std::deque<session::lookup_id> lookups_;
+  std::deque<std::pair<session::check_id, session::proof_request>> checks_;
   std::unique_ptr<session::session_manager> manager_;
 };
 

@@ -1,6 +1,7 @@
 #include "simulation.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <variant>
 
 namespace simulation {
@@ -29,6 +30,35 @@ void each_line(std::string& rest, std::string_view bytes, const std::function<vo
 }
 
 }  // namespace
+
+// ---- proof of work -----------------------------------------------------------------------------------------------------
+
+// Rounded up: a share that is worth exactly what was asked for must not fall below it.
+std::uint32_t nonce_of_difficulty(double difficulty) {
+  return static_cast<std::uint32_t>(std::clamp(std::ceil(std::ldexp(std::log2(difficulty) + 64, 25)), 0.0, 0x1p32 - 1));
+}
+
+double difficulty_of_nonce(std::uint32_t nonce) { return std::exp2(std::ldexp(nonce, -25) - 64); }
+
+std::shared_ptr<const stratumproxy::algorithm::registry> algorithms_by_nonce(double divider) {
+  namespace algorithm = stratumproxy::algorithm;
+  algorithm::info made;
+  made.divider = divider;
+  made.source = "a test";
+  made.hash = [divider](std::span<const std::uint8_t> header, std::span<std::uint8_t, 32> hash) {
+    const std::uint32_t nonce = header[76] | header[77] << 8U | header[78] << 16U | static_cast<std::uint32_t>(header[79]) << 24U;
+    const auto value = algorithm::target_of(difficulty_of_nonce(nonce), divider);
+    for (std::size_t i = 0; i < hash.size(); ++i) hash[i] = static_cast<std::uint8_t>(value.words[i / 8] >> (i % 8 * 8));
+    return true;
+  };
+  auto all = std::make_shared<algorithm::registry>();
+  for (const auto& [name, cost] : {std::pair("by-nonce", algorithm::hash_cost::fast), {"by-nonce-slow", algorithm::hash_cost::slow}}) {
+    made.name = name;
+    made.cost = cost;
+    if (all->add(made)) throw std::logic_error("the registry does not take the algorithm by nonce");
+  }
+  return all;
+}
 
 // ---- shard -------------------------------------------------------------------------------------------------------------
 
@@ -89,6 +119,16 @@ void shard::find_account(session::lookup_id lookup, std::string_view name) {
   });
 }
 
+bool shard::check_share(session::check_id check, session::proof_request what) {
+  if (checks >= all.max_checks) return false;
+  ++checks;
+  all.after(all.check_time, [this, check, what = std::move(what)] {
+    --checks;
+    manager->share_checked(check, stratumproxy::algorithm::check(*what.how, *what.work, what.share), all.now);
+  });
+  return true;
+}
+
 void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
   const auto found = channels.find(channel);
   if (found == channels.end()) return;
@@ -146,12 +186,19 @@ void miner::login(const std::string& name, const std::string& known, const std::
 }
 
 std::uint64_t miner::submit(std::optional<work> on, const std::string& worker) {
-  const work& job = on ? *on : jobs.back();
+  return submit_nonce(static_cast<std::uint32_t>(all.random()), on ? *on : jobs.back(), worker);
+}
+
+std::uint64_t miner::submit_of(double value, std::optional<work> on) {
+  return submit_nonce(nonce_of_difficulty(value), on ? *on : jobs.back(), user);
+}
+
+std::uint64_t miner::submit_nonce(std::uint32_t nonce, const work& job, const std::string& worker) {
   const auto id = next_id++;
   ++submits;
   send("{\"id\":" + std::to_string(id) + ",\"method\":\"mining.submit\",\"params\":[\"" + (worker.empty() ? user : worker) +
        "\",\"" + job.text_id + "\",\"" + hex(submits, job.extranonce2_size) + "\",\"" + job.ntime + "\",\"" +
-       hex(all.random(), 4) + "\"]}");
+       hex(nonce, 4) + "\"]}");
   return id;
 }
 
@@ -248,6 +295,7 @@ void pool_link::send(const std::string& line) {
 }
 
 void pool_link::difficulty(double value) {
+  current_difficulty = value;
   std::string line;
   protocol::encode_set_difficulty(line, value);
   line.pop_back();
@@ -258,8 +306,9 @@ std::string pool_link::job(bool clean) {
   const auto number = owner.next_job++;
   const auto id = "p" + std::to_string(number);
   coinb1[id] = "c0ffee" + hex(number, 8);
+  weights[id] = current_difficulty;
   send("{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"" + id + "\",\"" + hex(number, 32) + "\",\"" + coinb1[id] +
-       "\",\"ffff\",[\"" + hex(number, 32) + "\"],\"20000000\",\"1d00ffff\",\"" + hex(0x66a00000 + number, 4) + "\"," +
+       "\",\"ffff\",[\"" + hex(number, 32) + "\"],\"20000000\",\"" + owner.nbits + "\",\"" + hex(0x66a00000 + number, 4) + "\"," +
        (clean ? "true" : "false") + "]}");
   return id;
 }
@@ -294,15 +343,26 @@ void pool_link::on_line(std::string line) {
     send(line_out);
   } else if (const auto* const share = std::get_if<protocol::submit>(&message->body)) {
     const std::string job(share->job);
+    const auto error = owner.rejects_with.empty() && owner.weighs_shares ? verdict(*share) : owner.rejects_with;
     owner.ledger.push_back({std::string(share->worker), job, extranonce1, std::string(share->extranonce2),
                             std::string(share->ntime), std::string(share->nonce), std::string(share->version_bits.value_or("")),
                             coinb1[job] + extranonce1 + std::string(share->extranonce2), owner.name, owner.answers_shares,
-                            owner.rejects_with.empty()});
+                            error.empty(), error.empty() && owner.weighs_shares ? weights[job] : 0});
     if (!owner.answers_shares) return withheld.push_back(id);
-    owner.rejects_with.empty() ? answer("true") : answer("null", owner.rejects_with);
+    error.empty() ? answer("true") : answer("null", error);
   } else {
     answer("true");
   }
+}
+
+// What a pool checks of a share: its job, that it is new, and its work.
+std::string pool_link::verdict(const protocol::submit& share) {
+  const auto job = std::string(share.job);
+  if (!weights.contains(job)) return "[21,\"Job not found\",null]";
+  const auto key = job + "/" + std::string(share.extranonce2) + "/" + std::string(share.ntime) + "/" + std::string(share.nonce);
+  if (!seen.insert(key).second) return "[22,\"Duplicate share\",null]";
+  const auto value = difficulty_of_nonce(static_cast<std::uint32_t>(std::stoul(std::string(share.nonce), nullptr, 16)));
+  return value < weights[job] ? "[23,\"Low difficulty share\",null]" : "";
 }
 
 // ---- world -------------------------------------------------------------------------------------------------------------
@@ -330,7 +390,8 @@ world::~world() = default;
 
 pool& world::add_pool(const std::string& where) { return *(pools[where] = std::make_unique<pool>(*this, where)); }
 
-void world::add_account(const std::string& name, const std::string& where, const std::string& user, double divider) {
+void world::add_account(const std::string& name, const std::string& where, const std::string& user, double divider,
+                        const std::function<void(stratumproxy::pool_info&)>& change) {
   auto made = std::make_shared<stratumproxy::account>();
   made->name = name;
   stratumproxy::account_route route;
@@ -339,6 +400,7 @@ void world::add_account(const std::string& name, const std::string& where, const
   route.pool.port = static_cast<std::uint16_t>(std::stoi(where.substr(colon + 1)));
   route.pool.algorithm = divider == 1 ? "sha256d" : "scrypt";
   route.pool.divider = divider;
+  if (change) change(route.pool);
   route.user = user.empty() ? "user-of-" + name : user;
   route.password = "secret";
   made->routes.push_back(std::move(route));

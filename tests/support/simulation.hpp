@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <stratumproxy/algorithm/share_check.hpp>
 #include <stratumproxy/protocol/codec.hpp>
 #include <stratumproxy/protocol/line_framer.hpp>
 #include <stratumproxy/session/session_manager.hpp>
@@ -26,6 +27,13 @@ using stratumproxy::duration;
 using stratumproxy::time_point;
 
 class world;
+
+/// A proof of work that costs nothing and that a miner can have for the asking: the header's nonce is the share's difficulty, as
+/// the logarithm to base 2 with 25 bits behind the point, from 2^-64. Algorithm "by-nonce" is fast, "by-nonce-slow" is not.
+[[nodiscard]] std::uint32_t nonce_of_difficulty(double difficulty);
+[[nodiscard]] double difficulty_of_nonce(std::uint32_t nonce);
+/// The built-in algorithms and these two, for options::algorithms.
+[[nodiscard]] std::shared_ptr<const stratumproxy::algorithm::registry> algorithms_by_nonce(double divider = 1);
 
 /// One end of a simulated TCP connection.
 class peer {
@@ -43,6 +51,7 @@ struct shard final : stratumproxy::session::session_host {
   void connect(stratumproxy::session::channel_id channel, const std::string& host, std::uint16_t port) override;
   void set_reading(stratumproxy::session::channel_id, bool) override;
   void find_account(stratumproxy::session::lookup_id lookup, std::string_view name) override;
+  [[nodiscard]] bool check_share(stratumproxy::session::check_id check, stratumproxy::session::proof_request what) override;
   void hand_over(stratumproxy::session::channel_id channel, unsigned to, stratumproxy::session::handover what) override;
 
   world& all;
@@ -51,6 +60,7 @@ struct shard final : stratumproxy::session::session_host {
   std::set<stratumproxy::session::channel_id> dialing;
   std::map<stratumproxy::session::channel_id, std::string> held;  // input while reading is off
   std::map<stratumproxy::session::channel_id, bool> reading;
+  std::size_t checks = 0;  // under way
   std::unique_ptr<stratumproxy::session::session_manager> manager;
 };
 
@@ -82,6 +92,8 @@ class miner final : public peer {
   void login(const std::string& user, const std::string& session = {}, const std::string& agent = "miner/1");
   /// Submits a share of its own making for the last job, or another; gives the id.
   std::uint64_t submit(std::optional<work> on = std::nullopt, const std::string& worker = {});
+  /// Likewise, of this difficulty where the algorithm is by nonce.
+  std::uint64_t submit_of(double difficulty, std::optional<work> on = std::nullopt);
   void reset();  // the proxy hears of it
   void vanish(); // nobody hears of it: half-open
 
@@ -108,6 +120,7 @@ class miner final : public peer {
 
  private:
   void on_line(std::string line);
+  std::uint64_t submit_nonce(std::uint32_t nonce, const work& job, const std::string& worker);
   std::string rest_;
   std::uint64_t subscribe_id_ = 0;
 };
@@ -117,6 +130,7 @@ struct ledger_entry {
   std::string pool;
   bool answered = true;
   bool accepted = true;
+  double credit = 0;  // the difficulty of its job, where the pool weighs shares and accepted it
 };
 
 class pool;
@@ -138,10 +152,14 @@ class pool_link final : public peer {
   stratumproxy::session::channel_id channel;
   std::string extranonce1, user, agent;
   bool open = true, authorized = false;
+  double current_difficulty = 0;
   std::map<std::string, std::string> coinb1;
+  std::map<std::string, double> weights;  // the difficulty of each job
+  std::set<std::string> seen;             // shares
   std::deque<std::string> withheld;  // ids of submits without an answer
  private:
   void on_line(std::string line);
+  std::string verdict(const stratumproxy::protocol::submit& share);  // a JSON error, or nothing
   std::string rest_;
 };
 
@@ -165,6 +183,8 @@ class pool {
   bool answers_shares = true;
   std::string rejects_with;   // a JSON error
   double first_difficulty = 8;
+  std::string nbits = "1d00ffff";
+  bool weighs_shares = false; // by nonce, against the difficulty of their job; 22 and 23 for those that it does not like
   std::uint64_t attempts = 0;
   std::vector<std::shared_ptr<pool_link>> links;
   std::vector<ledger_entry> ledger;
@@ -179,7 +199,7 @@ class world {
 
   pool& add_pool(const std::string& where = "pool.example:3333");
   void add_account(const std::string& name, const std::string& where = "pool.example:3333", const std::string& user = "",
-                   double divider = 1);
+                   double divider = 1, const std::function<void(stratumproxy::pool_info&)>& change = {});
   std::shared_ptr<miner> connect(unsigned shard = 0, const std::string& address = "10.0.0.1");
 
   void after(duration delay, std::function<void()> what);
@@ -194,6 +214,8 @@ class world {
   std::mt19937_64 random;
   duration latency = 1ms;
   bool database_up = true;
+  duration check_time = 1ms;         // of a slow proof of work
+  std::size_t max_checks = 1'024;    // at a time, of each shard
   std::map<std::string, std::shared_ptr<const stratumproxy::account>> accounts;
   std::map<std::string, std::unique_ptr<pool>> pools;
   std::vector<std::unique_ptr<shard>> shards;

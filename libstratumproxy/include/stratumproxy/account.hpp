@@ -3,11 +3,25 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace stratumproxy {
+
+/// How many workers mine over one upstream connection.
+enum class link_mode : std::uint8_t {
+  dedicated,  ///< one
+  shared,     ///< many of one account, each in a lane of its own (upstream_options::max_workers_per_link)
+};
+
+/// What the proxy itself checks of a share before the pool sees it.
+enum class verify_level : std::uint8_t {
+  off,    ///< the job, and the form of all numbers
+  basic,  ///< also duplicates, and the range of the time
+  full,   ///< also the proof of work; basic where the algorithm has no hash function
+};
 
 /// A pool as an account uses it: where it is and how its difficulty is counted.
 struct pool_info {
@@ -18,6 +32,15 @@ struct pool_info {
   unsigned coinb1_index = 2;  ///< position of coinb1 in mining.notify: 2, but 3 for LBRY (claim trie before it)
   std::string login_template = "{user}.{rig}";  ///< what the pool sees as login; {user}, {rig} and {account} are replaced
   std::vector<std::string> reconnect_hosts{};   ///< further hosts that this pool's client.reconnect may name
+  /// Where shares can't be checked (no hash function, or `verify` is not full), shared needs fixed_difficulty; without it links
+  /// are dedicated.
+  link_mode mode = link_mode::dedicated;
+  verify_level verify = verify_level::basic;
+  /// Each worker gets a difficulty of its own, at most the pool's. Always so on shared links, unless fixed_difficulty; only
+  /// where shares are checked.
+  bool vardiff = false;
+  bool fixed_difficulty = false;  ///< the pool's difficulty does not follow the hashrate: workers mine at the pool's
+  bool rig_logins = false;        ///< on a shared link every rig logs in; else all workers mine under the account's own login
 
   [[nodiscard]] std::string name() const;  ///< "host:port", IPv6 in brackets; the label `pool` of every metric
 };
@@ -34,6 +57,7 @@ struct account {
   std::string name;
   std::uint64_t revision = 0;         ///< changes with every change of the account
   std::vector<account_route> routes;  ///< at least one; the first is used, the others are fall-backs
+  std::optional<link_mode> mode{};    ///< instead of the pool's
 };
 
 struct account_lookup {

@@ -67,6 +67,7 @@ struct worker_row {
   double difficulty = 0;  ///< in force for the worker's next job; 0 before the pool said any
   double hashrate = 0;    ///< hashes per second over the window
   std::uint32_t version_mask = 0;
+  double best_share = 0;  ///< the highest difficulty that a checked share of it would have met; 0: none was checked
   share_counts shares;
 };
 
@@ -78,11 +79,27 @@ struct pool_row {
   std::string pool;
   std::string algorithm;
   double divider = 1;
-  std::array<std::uint64_t, link_states> links{};
+  std::array<std::uint64_t, link_states> links{};         ///< dedicated ones, by state
+  std::array<std::uint64_t, link_states> shared_links{};  ///< likewise
   std::uint64_t connects = 0;         ///< connection attempts
   std::uint64_t drops = 0;            ///< live links that were lost
   std::uint64_t refused_logins = 0;
   std::uint64_t protocol_errors = 0;  ///< connections given up because of what the pool sent
+  std::array<std::uint64_t, reject_reasons> rejected_here{};  ///< shares that the proxy itself refused
+  std::uint64_t held_back = 0;        ///< shares accepted here that did not meet the pool's target, so that it never saw them
+  std::uint64_t unchecked = 0;        ///< shares that went up without the check of their proof of work: the queue was full
+};
+
+/// One shared link. Dedicated ones are only counted, in pool_row.
+struct link_row {
+  std::uint64_t link = 0;      ///< a number that no other link of the proxy has
+  std::string pool;
+  std::string account;
+  link_state state = link_state::waiting;
+  std::uint64_t workers = 0;   ///< lanes in use, those of kept sessions too
+  std::uint64_t limit = 0;     ///< how many it takes
+  double difficulty = 0;       ///< the pool's; 0 before it said any
+  double round_trip = 0;       ///< seconds from a share to the pool's verdict, of the last ones (exponential mean of 16); 0: none yet
 };
 
 /// Totals since the proxy was made; they never fall.
@@ -105,6 +122,7 @@ struct event_row {
 struct snapshot {
   std::vector<worker_row> workers;
   std::vector<pool_row> pools;    ///< one row a pool, summed over the shards
+  std::vector<link_row> links;    ///< the shared ones
   std::vector<total_row> totals;  ///< one row an (account, pool, algorithm), summed over the shards
   std::vector<event_row> events;
   latency_histogram round_trip;

@@ -3,11 +3,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace stratumproxy {
+
+namespace algorithm {
+class registry;
+}
 
 /// How an extranonce2 of the pool is divided: pad | mark | the miner's own part.
 struct split_options {
@@ -60,6 +65,26 @@ struct upstream_options {
   std::chrono::milliseconds spread{10'000};          ///< after an outage links reconnect spread over this
   unsigned connects_per_second = 200;                ///< to one pool, for each shard
   std::size_t output_bytes = 262'144;
+  unsigned max_workers_per_link = 256;               ///< of a shared link, kept sessions too; a full one opens the next
+  std::chrono::milliseconds empty_link{30'000};      ///< a shared link without a worker is closed after this
+};
+
+/// The difficulty of one worker, where the proxy sets it (pool_info::vardiff): a power of two, so chosen that it finds
+/// `shares_per_minute`.
+struct vardiff_options {
+  /// 15 give 75 shares in five minutes, a hashrate that is right to 12 %, and 10,000 workers 2,500 shares/s, a twentieth
+  /// of what one core takes. With half of it everything takes twice as long.
+  double shares_per_minute = 15;
+  /// Limits for all workers, rounded to powers of two inside of them. Wishes of miners move within these.
+  double minimum = 0x1p-32;
+  double maximum = 0x1p62;
+  double first = 1024;  ///< where a worker begins of which nothing is known
+};
+
+/// Proof-of-work checks that take longer than 20 us.
+struct check_options {
+  unsigned threads = 0;          ///< 0: one for each core
+  std::size_t max_queued = 1'024;  ///< shares that wait for a thread; above, the pool judges them
 };
 
 struct metrics_options {
@@ -75,7 +100,11 @@ struct options {
   session_options session;
   miner_limits limits;
   upstream_options upstream;
+  vardiff_options vardiff;
+  check_options checks;
   metrics_options metrics;
+  /// Where the hash functions are found, by pool_info::algorithm. Null: the built-in ones.
+  std::shared_ptr<const algorithm::registry> algorithms;
 };
 
 }  // namespace stratumproxy

@@ -28,6 +28,7 @@ class ring {
     head_ = (head_ + 1) & (slots_.size() - 1);
     --size_;
   }
+  void pop_back() noexcept { --size_; }
   void clear() noexcept {
     slots_ = {};
     head_ = size_ = 0;

@@ -24,10 +24,14 @@ auto key(const event_row& row) noexcept { return std::tuple(row.name, row.label,
 
 void add(pool_row& to, const pool_row& from) noexcept {
   add(to.links, from.links);
+  add(to.shared_links, from.shared_links);
   to.connects += from.connects;
   to.drops += from.drops;
   to.refused_logins += from.refused_logins;
   to.protocol_errors += from.protocol_errors;
+  add(to.rejected_here, from.rejected_here);
+  to.held_back += from.held_back;
+  to.unchecked += from.unchecked;
 }
 void add(total_row& to, const total_row& from) noexcept { to.shares += from.shares; }
 void add(event_row& to, const event_row& from) noexcept { to.count += from.count; }
@@ -111,6 +115,7 @@ latency_histogram& latency_histogram::operator+=(const latency_histogram& other)
 void snapshot::merge(snapshot&& other) {
   workers.insert(workers.end(), std::make_move_iterator(other.workers.begin()), std::make_move_iterator(other.workers.end()));
   merge_rows(pools, std::move(other.pools));
+  links.insert(links.end(), std::make_move_iterator(other.links.begin()), std::make_move_iterator(other.links.end()));
   merge_rows(totals, std::move(other.totals));
   merge_rows(events, std::move(other.events));
   round_trip += other.round_trip;

@@ -307,6 +307,12 @@ void shard::find_account(session::lookup_id lookup, std::string_view name) {
   });
 }
 
+bool shard::check_share(session::check_id check, session::proof_request what) {
+  return common_.checks.check(std::move(what), [mail = mail_, check](const result<algorithm::proof>& outcome) {
+    mail->post([check, outcome](shard& self) { self.share_checked(check, outcome); });
+  });
+}
+
 void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
   const auto who = find(channel);
   if (!who) return;
@@ -332,6 +338,10 @@ void shard::account_found(session::lookup_id lookup, account_lookup found) {
 
 void shard::name_resolved(channel_id channel, const std::vector<endpoint>& found) {
   if (const auto dial = dials_.find(channel); dial != dials_.end()) std::shared_ptr(dial->second)->resolved(found, now_);
+}
+
+void shard::share_checked(session::check_id check, const result<algorithm::proof>& outcome) {
+  manager_->share_checked(check, outcome, now_);
 }
 
 void shard::drain(shard_task done) {

@@ -51,6 +51,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   // From the mailbox.
   void account_found(session::lookup_id lookup, account_lookup found);
   void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
+  void share_checked(session::check_id check, const result<algorithm::proof>& outcome);
   void arrive(migrant who);
   /// `done` is called once no worker is left; destroyed without it if the shard is stopped before.
   void drain(shard_task done);
@@ -75,6 +76,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   void connect(session::channel_id channel, const std::string& host, std::uint16_t port) override;
   void set_reading(session::channel_id channel, bool enabled) override;
   void find_account(session::lookup_id lookup, std::string_view name) override;
+  [[nodiscard]] bool check_share(session::check_id check, session::proof_request what) override;
   void hand_over(session::channel_id channel, unsigned to, session::handover what) override;
 
  private:

@@ -17,6 +17,7 @@ shell::shell(const options& given, account_source& from, log_sink& to, metrics::
       tap(hears),
       instance(random_word()),
       miners(given.limits.connections != 0 ? given.limits.connections : connections_for_descriptor_limit()),
-      resolver(resolver_threads) {}
+      resolver(resolver_threads),
+      checks(given.checks.threads, given.checks.max_queued) {}
 
 }  // namespace stratumproxy::net

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "net/admission.hpp"
+#include "net/check_pool.hpp"
 #include "net/log_pace.hpp"
 #include "net/resolver_pool.hpp"
 #include "net/shard_mail.hpp"
@@ -32,6 +33,7 @@ struct shell {
   log_pace exhaustion_log;
   log_pace limit_log;
   resolver_pool resolver;
+  check_pool checks;
   std::vector<std::shared_ptr<shard_mailbox>> mailboxes;  ///< one a shard
 };
 

@@ -89,7 +89,8 @@ void encode_subscribed(std::string& out, std::string_view id, std::string_view s
   end_reply(out);
 }
 
-void encode_configured(std::string& out, std::string_view id, const configure& asked, std::uint32_t mask) {
+void encode_configured(std::string& out, std::string_view id, const configure& asked, std::uint32_t mask,
+                       bool honours_minimum) {
   begin_reply(out, id);
   out += '{';
   bool first = true;
@@ -108,8 +109,7 @@ void encode_configured(std::string& out, std::string_view id, const configure& a
     append_member(out, first, extension);
     out += granted ? "true" : "false";
   };
-  // The pool sets the difficulty: a minimum can be wished for, not promised.
-  answer(asked.minimum_difficulty, "minimum-difficulty", false);
+  answer(asked.minimum_difficulty, "minimum-difficulty", honours_minimum);
   answer(asked.subscribe_extranonce, "subscribe-extranonce", true);
   answer(asked.info, "info", true);
   for (std::size_t i = 0; i < asked.unknown_count; ++i) {

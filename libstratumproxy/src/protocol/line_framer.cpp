@@ -50,6 +50,12 @@ void line_framer::keep() {
   position_ = 0;
 }
 
+void line_framer::clear() noexcept {
+  kept_.clear();
+  fed_ = {};
+  position_ = scanned_ = empty_lines_ = 0;
+}
+
 std::size_t line_framer::take_empty_lines() noexcept { return std::exchange(empty_lines_, 0); }
 
 }  // namespace stratumproxy::protocol

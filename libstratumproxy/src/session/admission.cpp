@@ -36,7 +36,7 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     return false;
   }
   auto named = session_id::parse(asked.session);
-  if (!named && worker.handed_over) named = worker.expected_session;
+  if (!named && worker.handed_over) named = worker.login().expected_session;
   else if (!named) {
     named = hints_->returning(worker.address(), worker.agent, worker.owner ? worker.owner->name : std::string(), now);
   }
@@ -47,7 +47,7 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     handover what{.peer = worker.peer(), .address = worker.address(), .age = now - worker.accepted_at,
                   .version_rolling = worker.version_rolling, .version_mask = worker.wanted_mask,
                   .extranonce_subscribed = worker.extranonce_subscribed,
-                  .suggested_difficulty = worker.suggested_difficulty, .suggested_target = worker.suggested_target,
+                  .suggested_difficulty = worker.suggested_difficulty, .suggested_target = worker.login().suggested_target,
                   .login = worker.owner ? worker.owner->name + '.' + worker.rig : std::string(), .session = named->text(), .unread = worker.unread()};
     const auto shard = named->shard(settings_.shards);
     channels_.erase(channel);
@@ -70,20 +70,21 @@ void session_manager::impl::resume_session(downstream_session& worker, time_poin
   auto* const unused = find(std::exchange(worker.link, std::nullopt));
   const bool is_restored = restore(worker, *worker.owner, now);
   if (auto* const link = find(worker.link); is_restored && link) {
-    if (unused) destroy(*unused, now);
-    attach(worker, *link);
+    if (unused) leave(worker, *unused, now);
+    attach(worker, *link, now);
     take_login(*link, worker, now);
     worker_wishes(worker, now);
     log_worker(log_level::info, "worker_restored", worker, worker.agent);
   } else if (unused) {
-    attach(worker, *unused);
+    attach(worker, *unused, now);
+  } else {
+    find_link(worker, now);
   }
 }
 
 void session_manager::impl::give_identity(downstream_session& worker, downstream_session* before) {
   const auto& split = shard_.config.split;
   worker.session = session_id::make(shard_.random, settings_.shard, settings_.shards);
-  worker.session_text = worker.session.text();
   sessions_[worker.session] = worker.id();
 
   worker.miner_bytes = before && before->miner_bytes ? before->miner_bytes : miner_bytes_for(split, worker.agent);
@@ -116,10 +117,14 @@ void session_manager::impl::worker_wishes(downstream_session& worker, time_point
     link->request_version_rolling(now);
     if (link->is_live() && link->version_mask() != 0) worker.give_mask(*link, now);
   }
-  if (worker.suggested_difficulty == 0 && !worker.suggested_target.empty()) {
-    worker.suggested_difficulty = algorithm::difficulty_from_target(worker.suggested_target, link->route().pool.divider);
+  if (const auto target = worker.take_suggested_target(); !target.empty() && worker.suggested_difficulty == 0) {
+    worker.suggested_difficulty = algorithm::difficulty_from_target(target, link->route().pool.divider);
   }
-  link->suggest_difficulty(worker.suggested_difficulty, now);
+  if (link->rules().has_vardiff) {
+    if (worker.retune(*link, now)) worker.give_job(*link, job_cause::eased, now);
+  } else if (!link->is_shared()) {
+    link->suggest_difficulty(std::max({worker.suggested_difficulty, worker.minimum_difficulty, worker.fixed_difficulty}), now);
+  }
 }
 
 // ---- authorize -------------------------------------------------------------------------------------------------------
@@ -175,13 +180,12 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
   const bool is_other = worker.owner && worker.owner->name != owner->name;
   if (is_other) {
     shard_.events.count(happening::session_moved);
-    worker.shares = {};
-    worker.window.reset();
+    worker.reset_counts();
     worker.rig.clear();
     if (auto* const former = find(std::exchange(worker.link, std::nullopt))) {
-      if (auto* const older = find(worker.former_link)) destroy(*older, now);
+      if (auto* const older = find(worker.former_link); older && !older->is_shared()) destroy(*older, now);
       worker.former_link = former->id();
-      retire(*former, now);
+      leave(worker, *former, now);
     }
     worker.job = 0;
     if (++worker.moves > max_moves) {
@@ -192,14 +196,13 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
   if (worker.rig.empty()) worker.rig = rig;
   worker.note_rig(rig);
   if (auto* const link = find(worker.link)) {
-    attach(worker, *link);
+    attach(worker, *link, now);
     if (is_restored) {
-      if (link->current_job()) link->is_renewed = false;
       take_login(*link, worker, now);
-      worker.give_job(*link, job_cause::again, now);
+      worker.give_job(*link, job_cause::moved, now);
     }
   } else {
-    open_link(worker, now);
+    find_link(worker, now);
   }
   worker_wishes(worker, now);
   log_worker(log_level::info, is_restored ? "worker_restored" : is_other ? "worker_moved" : "worker_authorized", worker,
@@ -232,7 +235,14 @@ bool session_manager::impl::restore(downstream_session& worker, const account& o
   sessions_.erase(known);
   shard_.events.count(happening::session_restored);
   worker.take_over(*before);
-  if (auto* const link = find(worker.link)) link->worker = worker.id();
+  if (auto* const link = find(worker.link)) {
+    link->take_over(before->id(), worker.id());
+    // With another mark, because the old connection still looked alive, the lane is another, too.
+    if (!enter(worker, *link)) {
+      leave(worker, *link, now);
+      worker.link.reset();
+    }
+  }
   if (before->is_connected()) {
     shard_.events.count(happening::session_superseded);
     worker_closes(*before, close_reason::superseded, "its session returned on another connection", now);

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "session/work_of_job.hpp"
+#include "stratumproxy/algorithm/share_check.hpp"
 #include "stratumproxy/protocol/messages.hpp"
 
 namespace stratumproxy::session {
@@ -35,6 +37,15 @@ class broadcast_job {
     return shared;
   }
 
+  /// The job, decoded for checks of its shares; null when that is not possible.
+  [[nodiscard]] std::shared_ptr<const algorithm::work> work(const std::shared_ptr<const protocol::job>& of) {
+    if (decoded_job_ != of) {
+      decoded_job_ = of;
+      work_ = work_of(*of);
+    }
+    return work_;
+  }
+
  private:
   static constexpr std::size_t shortest = 256;    // verdicts are shorter, jobs never: hash, coinbase and frame
   static constexpr std::size_t longest = 16'384;  // longer ones are rare, and would stay in memory
@@ -43,6 +54,8 @@ class broadcast_job {
   unsigned coinb1_index_ = 0;
   bool is_expected_ = false;
   std::shared_ptr<const protocol::job> job_;
+  std::shared_ptr<const protocol::job> decoded_job_;
+  std::shared_ptr<const algorithm::work> work_;
 };
 
 }  // namespace stratumproxy::session

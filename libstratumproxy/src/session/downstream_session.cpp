@@ -20,7 +20,8 @@ constexpr std::size_t max_empty_lines = 100;     // in a row
 constexpr unsigned max_rolled_without_mask = 10;
 constexpr std::uint32_t max_ntime_ahead = 7'200;  // seconds that a miner may roll; ckpool takes 7,000, others 7,200
 constexpr auto ratio_window = std::chrono::minutes(1);
-constexpr double first_difficulty = 1;           // of Stratum, until a pool says another
+constexpr std::size_t max_terms = 16;            // as many as jobs are remembered
+constexpr auto tune_interval = std::chrono::seconds(5);
 
 [[nodiscard]] bool is_hex(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) {
@@ -30,21 +31,13 @@ constexpr double first_difficulty = 1;           // of Stratum, until a pool say
 
 // The canonical bytes of a share: written otherwise it is the same share (NOMP and others once took it twice).
 [[nodiscard]] std::uint64_t fingerprint(const outgoing_share& share) noexcept {
-  std::array<char, 64> bytes{};
+  std::array<char, 128> bytes{};
   std::size_t size = 0;
+  for (const char c : share.prefix) bytes[size++] = c;  // 16 bytes at most with what follows
   for (const char c : share.extranonce2) bytes[size++] = c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
   const std::uint32_t numbers[] = {share.ntime, share.nonce, share.version_bits.value_or(0)};
   std::memcpy(bytes.data() + size, numbers, sizeof(numbers));
   return std::hash<std::string_view>{}({bytes.data(), size + sizeof(numbers)});
-}
-
-[[nodiscard]] double in_force(const upstream_session& link) noexcept {
-  return link.difficulty() > 0 ? link.difficulty() : first_difficulty;
-}
-
-void append_pad(std::string& hex, std::uint64_t value, std::size_t bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  for (std::size_t i = bytes * 2; i-- > 0;) hex += i < 16 ? digits[(value >> (4 * i)) & 15] : '0';
 }
 
 }  // namespace
@@ -53,14 +46,38 @@ downstream_session::downstream_session(worker_id id, channel_id channel, std::st
                                        services& shard, events& listener, time_point now)
     : accepted_at(now),
       last_sent(now),
-      window(shard.config.metrics.window, shard.config.metrics.interval),
       id_(id),
       channel_(channel),
       peer_(std::move(peer)),
       address_(std::move(address)),
       shard_(shard),
-      listener_(listener),
-      framer_(shard.config.limits.line_bytes) {}
+      listener_(listener) {}
+
+worker_login& downstream_session::login() {
+  if (!login_) login_ = std::make_unique<worker_login>();
+  return *login_;
+}
+
+worker_activity& downstream_session::activity() {
+  if (!activity_) {
+    const auto& config = shard_.config.metrics;
+    activity_ = std::make_unique<worker_activity>(worker_activity{.shares = {}, .window = {config.window, config.interval}});
+    if (first_job_at_ != time_point::max()) activity_->window.start(first_job_at_);
+  }
+  return *activity_;
+}
+
+void downstream_session::add_work(double one, time_point now) { activity().window.add(one, now); }
+
+void downstream_session::reset_counts() noexcept {
+  activity_.reset();
+  first_job_at_ = time_point::max();
+}
+
+double downstream_session::best_share() const noexcept {
+  const bool has_one = activity_ && activity_->best_hash != algorithm::uint256::max();
+  return has_one ? algorithm::difficulty_of(activity_->best_hash, divider) : 0;
+}
 
 // ---- lines -----------------------------------------------------------------------------------------------------------
 
@@ -71,26 +88,39 @@ bool downstream_session::must_wait() const noexcept {
 }
 
 void downstream_session::receive(std::span<char> bytes, time_point now) {
-  framer_.feed(bytes);
+  framer().feed(bytes);
   process(now);
-  framer_.keep();
+  keep_unread();
 }
 
 void downstream_session::preload(std::span<char> bytes) {
-  framer_.feed(bytes);
-  framer_.keep();
+  framer().feed(bytes);
+  keep_unread();
+}
+
+// Between two calls the shard's framer is empty.
+void downstream_session::keep_unread() {
+  auto& used = framer();
+  used.keep();
+  if (!channel_ || used.unread().empty()) {
+    kept_.reset();
+    shard_.framer.clear();
+  } else if (!kept_) {
+    kept_ = std::make_unique<protocol::line_framer>(std::exchange(shard_.framer, protocol::line_framer(shard_.config.limits.line_bytes)));
+  }
+  if (is_mining() && !looking_up_) login_.reset();
 }
 
 void downstream_session::resume(time_point now) { receive({}, now); }
 
 std::string downstream_session::unread() const {
-  const auto rest = framer_.unread();
-  return line_ + '\n' + std::string(rest.data(), rest.size());
+  const auto rest = framer().unread();
+  return (login_ ? login_->line : std::string()) + '\n' + std::string(rest.data(), rest.size());
 }
 
 void downstream_session::process(time_point now) {
   if (!heard_message_) {
-    if (const auto intruder = protocol::detect_intruder(framer_.unread()); intruder != protocol::intruder::none) {
+    if (const auto intruder = protocol::detect_intruder(framer().unread()); intruder != protocol::intruder::none) {
       shard_.events.count(happening::intruder_refused);
       shard_.out = protocol::refusal(intruder);
       shard_.flush(*channel_);
@@ -98,12 +128,12 @@ void downstream_session::process(time_point now) {
     }
   }
   while (channel_ && !must_wait()) {
-    const auto line = framer_.next();
+    const auto line = framer().next();
     if (!line) return listener_.worker_closes(*this, close_reason::line_too_long, "line too long", now);
-    empty_lines_ += framer_.take_empty_lines();
+    empty_lines_ += framer().take_empty_lines();
     if (empty_lines_ > max_empty_lines) return listener_.worker_closes(*this, close_reason::error_budget, "empty lines", now);
     if (line->empty()) return;
-    if (!subscribed_) line_.assign(line->data(), line->size());
+    if (!subscribed_) login().line.assign(line->data(), line->size());
     if (shard_.tap) shard_.tap->received(*channel_, *line);
     const auto message = shard_.decoder.decode_miner(*line);
     if (!message) {
@@ -152,10 +182,9 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
         worker.agent = protocol::printable(m.agent, m.agent.starts_with("stratumproxy/") ? max_proxy_agent : max_agent);
         if (!worker.listener_.worker_subscribes(worker, m, now)) return;
         worker.subscribed_ = true;
-        std::string().swap(worker.line_);
       }
       if (!silent) {
-        protocol::encode_subscribed(out, id, worker.session_text, worker.told_extranonce1, worker.told_extranonce2_size);
+        protocol::encode_subscribed(out, id, worker.session.text(), worker.told_extranonce1, worker.told_extranonce2_size);
       }
     }
     void operator()(const protocol::authorize& m) const { worker.authorize(silent ? std::string_view{} : id, m, now); }
@@ -169,7 +198,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
       good();
     }
     void operator()(const protocol::suggest_target& m) const {
-      worker.suggested_target = m.target;
+      worker.login().suggested_target = m.target;
       worker.listener_.worker_wishes(worker, now);
       good();
     }
@@ -196,7 +225,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
     void operator()(const protocol::malformed& m) const {
       if (m.method == "mining.submit") return worker.submit(silent ? std::string_view{} : id, std::nullopt, now);
       if (m.method == "mining.authorize") {
-        worker.authorize_id_ = silent ? std::string_view{} : id;
+        worker.login().authorize_id = silent ? std::string_view{} : id;
         return worker.authorize_answer(false, 24, "unusable login", now);
       }
       worker.shard_.events.count(happening::line_refused);
@@ -213,8 +242,9 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
 // ---- handshake -------------------------------------------------------------------------------------------------------
 
 void downstream_session::authorize(std::string_view id, const protocol::authorize& asked, time_point now) {
-  authorize_id_ = id;
+  login().authorize_id = id;
   const auto [account, its_rig] = split_login(asked.user);
+  if (const auto wish = difficulty_in(asked.password); wish > 0) fixed_difficulty = wish;
   if (!is_account_name(account)) return authorize_answer(false, 24, "unknown account", now);
   looking_up_ = true;
   listener_.worker_authorizes(*this, account, its_rig, now);
@@ -231,11 +261,11 @@ void downstream_session::authorize_answer(bool good, int code, std::string_view 
   if (good) {
     authorized_ = true;
     failed_authorizes_ = 0;
-    if (!authorize_id_.empty()) protocol::encode_true(shard_.out, authorize_id_);
+    if (!login().authorize_id.empty()) protocol::encode_true(shard_.out, login().authorize_id);
     return shard_.flush(*channel_);
   }
   shard_.events.count(happening::authorize_failed);
-  if (!authorize_id_.empty()) protocol::encode_rejected(shard_.out, authorize_id_, code, text);
+  if (!login().authorize_id.empty()) protocol::encode_rejected(shard_.out, login().authorize_id, code, text);
   shard_.flush(*channel_);
   const bool try_later = code == 20;
   if (!try_later && ++failed_authorizes_ >= shard_.config.limits.failed_authorizes) {
@@ -251,8 +281,9 @@ void downstream_session::configure(std::string_view id, const protocol::configur
     told_mask = wanted_mask;
   }
   if (asked.subscribe_extranonce) extranonce_subscribed = true;
-  if (asked.minimum_difficulty && asked.minimum_difficulty_value > 0) suggested_difficulty = asked.minimum_difficulty_value;
-  if (!id.empty()) protocol::encode_configured(shard_.out, id, asked, told_mask);
+  if (asked.minimum_difficulty && asked.minimum_difficulty_value > 0) minimum_difficulty = asked.minimum_difficulty_value;
+  // Before its link is known nobody can promise a minimum; it is honoured all the same where the proxy sets the difficulty.
+  if (!id.empty()) protocol::encode_configured(shard_.out, id, asked, told_mask, tuner_.has_value());
   shard_.flush(*channel_);
   listener_.worker_wishes(*this, now);
 }
@@ -281,16 +312,17 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   const protocol::submit share = submitted.value_or(protocol::submit{});
   const auto job_id = protocol::parse_job_id(share.job);
   auto* const link_of_job = job_id ? listener_.link_of_job(*this, *job_id) : nullptr;
-  auto* const record = link_of_job ? link_of_job->jobs().find(*job_id) : nullptr;
+  const auto entry = link_of_job ? link_of_job->jobs().find(*job_id) : job_table::entry{};
+  const auto* const terms = entry ? terms_of(*entry.form) : nullptr;
   ticket what{.totals = totals, .divider = divider, .id = id};
-  if (record) {
-    what = {.totals = link_of_job->totals, .own = link == link_of_job->id(), .difficulty = record->difficulty,
+  if (terms) {
+    what = {.totals = link_of_job->totals, .own = link == link_of_job->id(), .difficulty = terms->difficulty,
             .divider = link_of_job->route().pool.divider, .id = id};
   }
   const double one = what.difficulty / what.divider;
   if (what.own) {
-    ++shares.sent;
-    shares.sent_one += one;
+    ++activity().shares.sent;
+    activity().shares.sent_one += one;
   }
   ++what.totals->sent;
   what.totals->sent_one += one;
@@ -299,44 +331,54 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   if (!submitted) return bad(20, "unusable parameters", reject_reason::malformed);
   if (!is_own_name(share.worker))
     return bad(24, "not authorized as this worker", reject_reason::unauthorized);
-  if (!record) return bad(21, "job not found", reject_reason::stale);
-  if (share.extranonce2.size() != record->extranonce2_bytes * 2 || !is_hex(share.extranonce2))
+  if (!terms) return bad(21, "job not found", reject_reason::stale);
+  if (share.extranonce2.size() != terms->extranonce2_bytes * 2 || !is_hex(share.extranonce2))
     return bad(20, "extranonce2 of the wrong size or no hex", reject_reason::bad_extranonce);
   const auto ntime = protocol::parse_hex32(share.ntime);
   const auto nonce = protocol::parse_hex32(share.nonce);
   if (!ntime || !nonce) return bad(20, "ntime or nonce is not up to 8 hex digits", reject_reason::malformed);
-  if (*ntime < record->ntime || *ntime - record->ntime > max_ntime_ahead)
+  const auto& form = *entry.form;
+  const bool is_judged_here = link_of_job->rules().verify != verify_level::off;
+  if (is_judged_here && (*ntime < form.ntime || *ntime - form.ntime > max_ntime_ahead))
     return bad(20, "ntime out of range", reject_reason::bad_time);
 
-  outgoing_share out{.worker = id_, .sequence = next_sequence_, .extranonce2 = share.extranonce2, .ntime = *ntime,
-                     .nonce = *nonce, .version_bits = {}};
-  // Six parameters replace all bits of the mask (BIP 310): a miner that rolled none leaves the job's own.
-  if (record->version_mask != 0) out.version_bits = record->version & record->version_mask;
+  if (!terms->mark.empty()) shard_.prefix.assign(form.pad).append(terms->mark);
+  else shard_.prefix.clear();
+  outgoing_share out{.worker = id_, .sequence = next_sequence_, .difficulty = terms->difficulty, .login = what.own ? pool_login : 0,
+                     .prefix = shard_.prefix, .extranonce2 = share.extranonce2, .ntime = *ntime, .nonce = *nonce, .version_bits = {}};
+  // Six parameters replace all bits of the pool's mask (BIP 310): what this miner does not roll is as in the job.
+  const auto version = entry.job->version & form.version_mask;
+  if (terms->version_mask != 0) out.version_bits = version;
   if (share.version_bits) {
     const auto bits = protocol::parse_hex32(*share.version_bits);
     if (!bits) return bad(20, "version bits are not up to 8 hex digits", reject_reason::bad_version);
-    if ((*bits & ~record->version_mask) != 0) {
+    if ((*bits & ~terms->version_mask) != 0) {
       bad(20, "version bits outside of the mask", reject_reason::bad_version);
-      if (record->version_mask == 0 && version_rolling && ++rolled_without_mask_ >= max_rolled_without_mask && channel_) {
+      if (terms->version_mask == 0 && version_rolling && ++rolled_without_mask_ >= max_rolled_without_mask && channel_) {
         listener_.worker_closes(*this, close_reason::version_mask, "rolls version bits that the pool does not take", now);
       }
       return;
     }
-    if (record->version_mask != 0) out.version_bits = *bits;
+    if (terms->version_mask != 0) out.version_bits = *bits | (version & ~terms->version_mask);
   }
-  if (!record->seen.insert(fingerprint(out))) return bad(22, "duplicate share", reject_reason::duplicate);
+  if (is_judged_here && !entry.job->seen.insert(fingerprint(out))) return bad(22, "duplicate share", reject_reason::duplicate);
 
-  if (!link_of_job->submit(*record, out, now)) return bad(21, "job not found: no pool to take it", reject_reason::no_pool);
+  // Its verdict may come from inside of submit().
   ++next_sequence_;
-  auto& entry = in_flight_.push_back({});
-  entry.sequence = out.sequence;
-  entry.id = id;
+  auto& waiting = in_flight_.push_back({});
+  waiting.sequence = out.sequence;
+  waiting.id = id;
   ++waiting_;
   watch_ratio(false, now);
+  if (link_of_job->submit(entry, out, now)) return;
+  in_flight_.pop_back();
+  --waiting_;
+  --next_sequence_;
+  bad(21, "job not found: no pool to take it", reject_reason::no_pool);
 }
 
 void downstream_session::refuse(const ticket& share, int code, std::string_view text, reject_reason reason, time_point now) {
-  if (share.own) ++shares.rejected[static_cast<std::size_t>(reason)];
+  if (share.own) ++activity().shares.rejected[static_cast<std::size_t>(reason)];
   ++share.totals->rejected[static_cast<std::size_t>(reason)];
   const auto earlier_waits = [&] {
     for (std::size_t i = 0; i < in_flight_.size(); ++i) {
@@ -365,19 +407,27 @@ void downstream_session::refuse(const ticket& share, int code, std::string_view 
 void downstream_session::share_verdict(const judged_share& share, const verdict& how, bool counts, double of_divider,
                                        time_point now) {
   if (counts) {
+    auto& [shares, window, best_hash] = activity();
     switch (how.outcome) {
       case outcome::accepted:
         ++shares.accepted;
-        ++shares.pool_accepted;
         shares.accepted_one += share.difficulty / of_divider;
-        shares.pool_accepted_one += share.difficulty / of_divider;
         window.add(share.difficulty / of_divider, now);
+        if (tuner_ && tuner_->share(share.difficulty, now)) is_retuned_ = true;
+        if (how.is_local) break;
+        ++shares.pool_accepted;
+        shares.pool_accepted_one += share.pool_difficulty / of_divider;
         break;
       case outcome::rejected: ++shares.rejected[static_cast<std::size_t>(how.reason)]; break;
       case outcome::unknown: ++shares.unknown; break;
     }
   }
   if (in_flight_.empty() || !channel_ || share.worker != id_) return;
+  if (how.is_local && how.reason == reject_reason::low_difficulty && how.outcome == outcome::rejected) {
+    if (ratio_submits_ > 0) --ratio_submits_;  // it was counted as a good one when it came
+    watch_ratio(true, now);
+    if (!channel_) return;
+  }
   const std::uint32_t index = share.sequence - in_flight_.front().sequence;
   if (index >= in_flight_.size()) return;
   auto& judged = in_flight_[index];
@@ -435,10 +485,12 @@ bool downstream_session::fits(const upstream_session& link) const noexcept {
   return link.extranonce2_size() >= told_extranonce1.size() / 2 + told_extranonce2_size;
 }
 
+bool downstream_session::is_passed_through(const upstream_session& link) const noexcept {
+  return told_extranonce1 == link.extranonce1() && told_extranonce2_size == link.extranonce2_size();
+}
+
 bool downstream_session::match_extranonce(upstream_session& link, time_point now) {
-  const bool is_passed_through =
-      told_extranonce1 == link.extranonce1() && told_extranonce2_size == link.extranonce2_size();
-  if (is_passed_through || fits(link)) return true;
+  if (is_passed_through(link) || fits(link)) return true;
   // Too small to be split: the worker gets the pool's own extranonce.
   if (extranonce_subscribed) {
     told_extranonce1 = link.extranonce1();
@@ -457,75 +509,98 @@ void downstream_session::encode_mask(const upstream_session& link) {
   protocol::encode_set_version_mask(shard_.out, mask);
 }
 
+double downstream_session::difficulty_for(const upstream_session& link) const noexcept {
+  return tuner_ ? tuner_->difficulty() : link.difficulty_in_force();
+}
+
 void downstream_session::encode_difficulty(const upstream_session& link) {
-  told_difficulty = in_force(link);
+  told_difficulty = difficulty_for(link);
   protocol::encode_set_difficulty(shard_.out, told_difficulty);
+}
+
+const job_terms* downstream_session::terms_of(const job_form& form) const noexcept {
+  const auto after = std::upper_bound(terms_.begin(), terms_.end(), form.id, [](std::uint64_t id, const job_terms& terms) { return id < terms.from; });
+  if (after == terms_.begin()) return nullptr;
+  const auto& terms = *std::prev(after);
+  const bool is_mine = form.only_for == worker_id{} ? form.pad == terms.pad : form.only_for == id_;
+  return is_mine ? &terms : nullptr;
+}
+
+void downstream_session::note_terms(const upstream_session& link, const job_form& form) {
+  job_terms now{.from = form.id, .difficulty = told_difficulty, .version_mask = wanted_mask & link.version_mask(),
+                .extranonce2_bytes = told_extranonce2_size, .pad = {}, .mark = {}};
+  if (!is_passed_through(link)) {
+    // One that it alone has is in a lane that is its own for this job only.
+    const bool is_own = form.only_for != worker_id{} && !terms_.empty();
+    now.pad = is_own ? terms_.back().pad : form.pad;
+    now.mark = told_extranonce1;
+  }
+  if (!terms_.empty() && terms_.back().same_but_from(now)) return;
+  if (terms_.size() == max_terms) terms_.erase(terms_.begin());
+  terms_.push_back(std::move(now));
 }
 
 void downstream_session::give_job(upstream_session& link, job_cause cause, time_point now) {
   const auto* const work = link.current_job();
   if (!channel_ || !is_mining() || !work) return;
-  const bool anew = cause != job_cause::pushed;
+  const double before = told_difficulty;
+  bool clean = work->clean || cause == job_cause::moved;
   if (congested_) {
-    missed_job_ = missed_job_.value_or(false) || work->clean || anew;
+    missed_job_ = missed_job_.value_or(false) || clean;
     return shard_.events.count(happening::jobs_coalesced);
   }
   if (!match_extranonce(link, now)) return;
+  if (tuner_) (void)tuner_->link_difficulty(link.difficulty(), now);
   encode_mask(link);
-  if (anew || told_difficulty != in_force(link)) encode_difficulty(link);
+  if (cause == job_cause::moved || told_difficulty != difficulty_for(link)) encode_difficulty(link);
+  if (cause == job_cause::eased && told_difficulty < before) clean = true;
 
-  const bool is_spliced = told_extranonce1 != link.extranonce1() || told_extranonce2_size != link.extranonce2_size();
-  const std::size_t pad_bytes =
-      is_spliced ? link.extranonce2_size() - told_extranonce1.size() / 2 - told_extranonce2_size : 0;
-  auto ntime = work->ntime;
-  if (cause == job_cause::again) {
-    if (pad_bytes > 0) {
-      ++link.pad;
-    } else {
-      const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - link.job_received()).count();
-      link.ntime_ahead = std::max(link.ntime_ahead + 1, static_cast<std::uint32_t>(age));
-      ntime += link.ntime_ahead;
-    }
-  }
-  auto& record = link.jobs().add(shard_.next_job_id++);
-  record.pool_id = work->pool_id;
-  std::string insert;
-  if (is_spliced) {
-    append_pad(record.prefix, link.pad, pad_bytes);
-    insert = link.extranonce1() + record.prefix;
-    record.prefix += told_extranonce1;
-  }
-  record.extranonce2_bytes = told_extranonce2_size;
-  record.version_mask = wanted_mask & link.version_mask();
-  record.version = work->version;
-  record.ntime = ntime;
-  record.difficulty = told_difficulty;
-  job = record.id;
+  // What it had of this job it has searched, or will: once more it is another search (4.4 of the design).
+  const bool had = link.jobs().is_newest(job);
+  const auto* form = &link.form_for(id_, had, now);
+  // Terms begin with a job: one that others had before cannot change them.
+  if (!had && !terms_.empty() && form->id < terms_.back().from) form = &link.form_for(id_, true, now);
+  note_terms(link, *form);
+  job = form->id;
+  is_served = true;
+  send_job(link, *form, clean, now);
+  first_job_at_ = std::min(first_job_at_, now);
+  if (!tuner_) return;
+  if (!std::exchange(is_tuned_, true)) return tuner_->start(now);
+  // It comes back to work, and may first send what it found before.
+  if (cause == job_cause::moved) tuner_->resume(now);
+}
+
+void downstream_session::send_job(upstream_session& link, const job_form& form, bool clean, time_point now) {
   last_sent = now;
-  protocol::encode_notify(shard_.out, *work, record.id, insert, ntime, anew || work->clean);
+  const auto& work = *link.current_job();
+  const auto write = [&](std::string& line) {
+    std::string insert;
+    if (!is_passed_through(link)) insert.append(link.extranonce1()).append(form.pad);
+    protocol::encode_notify(line, work, form.id, insert, form.ntime, clean);
+  };
+  if (!link.is_shared()) {
+    write(shard_.out);
+    return shard_.flush(*channel_);
+  }
   shard_.flush(*channel_);
-  window.start(now);
+  shard_.host.send(*channel_, shard_.lines.line(form.id, clean, write));
 }
 
 void downstream_session::give_job_again(upstream_session& link, bool clean, time_point now) {
   if (!channel_ || !is_mining() || !link.current_job() || congested_) return;
-  const auto* const record = link.jobs().find(job);
-  if (!record) return give_job(link, job_cause::pushed, now);
+  const auto entry = link.jobs().is_newest(job) ? link.jobs().find(job) : job_table::entry{};
+  if (!entry) return give_job(link, job_cause::pushed, now);
   // Under the same id it would be weighed by the difficulty that it had, while the miner takes the new one.
-  if (record->difficulty != in_force(link)) return give_job(link, job_cause::again, now);
-  std::string insert;
-  if (!record->prefix.empty()) {
-    insert = link.extranonce1();
-    insert.append(record->prefix, 0, record->prefix.size() - told_extranonce1.size());
-  }
-  last_sent = now;
-  protocol::encode_notify(shard_.out, *link.current_job(), record->id, insert, record->ntime, clean);
-  shard_.flush(*channel_);
+  const auto* const terms = terms_of(*entry.form);
+  const bool is_as_before = terms && terms->difficulty == difficulty_for(link) && entry.form->difficulty == entry.job->difficulty;
+  if (!is_as_before) return give_job(link, clean ? job_cause::moved : job_cause::pushed, now);
+  send_job(link, *entry.form, clean, now);
 }
 
 void downstream_session::refresh(upstream_session& link, time_point now) {
   if (!channel_ || !is_mining() || congested_) return;
-  if (told_difficulty == 0) told_difficulty = first_difficulty;
+  if (told_difficulty == 0) told_difficulty = difficulty_for(link);
   // Without a pool there is no work to offer, and none is made up; but a word keeps cgminer from leaving.
   last_sent = now;
   protocol::encode_set_difficulty(shard_.out, told_difficulty);
@@ -534,7 +609,7 @@ void downstream_session::refresh(upstream_session& link, time_point now) {
 }
 
 void downstream_session::give_difficulty(upstream_session& link, time_point now) {
-  if (!channel_ || !is_mining() || congested_ || told_difficulty == in_force(link)) return;
+  if (!channel_ || !is_mining() || congested_ || told_difficulty == difficulty_for(link)) return;
   last_sent = now;
   encode_difficulty(link);
   shard_.flush(*channel_);
@@ -545,8 +620,9 @@ void downstream_session::give_mask(upstream_session& link, time_point now) {
   encode_mask(link);
   shard_.flush(*channel_);
   // In effect at once, but a share is judged by the mask of its job: the same work under the new one.
-  const auto* const record = link.jobs().find(job);
-  if (record && record->version_mask != (wanted_mask & link.version_mask())) give_job(link, job_cause::again, now);
+  const auto entry = link.jobs().find(job);
+  const auto* const terms = entry ? terms_of(*entry.form) : nullptr;
+  if (terms && terms->version_mask != (wanted_mask & link.version_mask())) give_job(link, job_cause::moved, now);
 }
 
 void downstream_session::show(std::string_view text) {
@@ -557,24 +633,66 @@ void downstream_session::show(std::string_view text) {
 
 std::optional<bool> downstream_session::take_missed_job() noexcept { return std::exchange(missed_job_, std::nullopt); }
 
+// ---- a difficulty of its own -------------------------------------------------------------------------------------------
+
+void downstream_session::take_rules(const upstream_session& link, time_point now) {
+  if (!link.rules().has_vardiff) return tuner_.reset();
+  if (!tuner_) {
+    tuner_.emplace(shard_.config.vardiff);
+    is_tuned_ = false;
+    tuned_suggestion_ = 0;
+  }
+  (void)retune(link, now);
+}
+
+bool downstream_session::retune(const upstream_session& link, time_point now) {
+  if (!tuner_) return false;
+  const double before = tuner_->difficulty();
+  (void)tuner_->link_difficulty(link.difficulty(), now);
+  if (suggested_difficulty != tuned_suggestion_) {
+    tuned_suggestion_ = suggested_difficulty;
+    (void)tuner_->suggest(suggested_difficulty, now);
+  }
+  (void)tuner_->wish_minimum(minimum_difficulty, now);
+  (void)tuner_->wish_fixed(fixed_difficulty, now);
+  return tuner_->difficulty() != before;
+}
+
+bool downstream_session::tune(time_point now) {
+  if (!tuner_ || now - tuned_at_ < tune_interval) return false;
+  tuned_at_ = now;
+  return tuner_->tick(now).has_value();
+}
+
 // ---- the life of the session -----------------------------------------------------------------------------------------
 
 void downstream_session::disconnected(time_point now) {
   channel_.reset();
+  is_served = false;
   looking_up_ = false;
   left_at = now;
   in_flight_.clear();
   waiting_ = 0;
-  framer_ = protocol::line_framer(shard_.config.limits.line_bytes);
+  kept_.reset();
+  login_.reset();
 }
 
 void downstream_session::take_over(downstream_session& before) {
   told_difficulty = before.told_difficulty;
+  job = before.job;
+  terms_ = std::move(before.terms_);
+  tuner_ = before.tuner_;
+  is_tuned_ = before.is_tuned_;
+  tuned_suggestion_ = before.tuned_suggestion_;
   if (rig.empty()) rig = before.rig;
-  window = before.window;
+  activity_ = std::move(before.activity_);
+  if (activity_) activity_->shares = {};
+  first_job_at_ = before.first_job_at_;
   link = std::exchange(before.link, std::nullopt);
   former_link = std::exchange(before.former_link, std::nullopt);
   if (suggested_difficulty == 0) suggested_difficulty = before.suggested_difficulty;
+  if (minimum_difficulty == 0) minimum_difficulty = before.minimum_difficulty;
+  if (fixed_difficulty == 0) fixed_difficulty = before.fixed_difficulty;
 }
 
 }  // namespace stratumproxy::session

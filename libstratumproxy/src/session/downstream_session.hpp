@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ring.hpp"
@@ -14,7 +16,9 @@
 #include "session/services.hpp"
 #include "session/session_id.hpp"
 #include "session/upstream_session.hpp"
+#include "session/vardiff.hpp"
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/algorithm/uint256.hpp"
 #include "stratumproxy/clock.hpp"
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/protocol/line_framer.hpp"
@@ -24,9 +28,38 @@ namespace stratumproxy::session {
 
 /// How a job reaches a worker.
 enum class job_cause : std::uint8_t {
-  pushed,    // the pool sent it
-  moved,     // the worker is new on the link, or the link is new: a clean job
-  again,     // the worker had it already: it must not search the same space once more
+  pushed,  // the pool sent it
+  moved,   // the worker is new on the link, or the link is new: a clean job, and all that goes with it
+  eased,   // for a difficulty of the worker's own, which it takes along with the job: a lower one must not meet shares of the old
+};
+
+/// What holds between the proxy and a worker for its jobs from one on.
+struct job_terms {
+  std::uint64_t from = 0;            // our id of the first
+  double difficulty = 0;             // the worker's
+  std::uint32_t version_mask = 0;    // that it may roll
+  unsigned extranonce2_bytes = 0;    // its own part
+  std::string pad, mark;             // hex: its lane. No mark: it has the pool's own extranonce
+
+  [[nodiscard]] bool same_but_from(const job_terms& other) const noexcept {
+    return difficulty == other.difficulty && version_mask == other.version_mask && extranonce2_bytes == other.extranonce2_bytes &&
+           pad == other.pad && mark == other.mark;
+  }
+};
+
+/// What a worker has from its first share on: most of an idle one's memory would be this.
+struct worker_activity {
+  metrics::share_counts shares;  // since the labels last changed
+  metrics::hashrate_window window;
+  algorithm::uint256 best_hash = algorithm::uint256::max();  // of its checked shares
+};
+
+/// What is needed until a worker is known.
+struct worker_login {
+  std::string line;              // a copy of the line being handled, until subscribed
+  std::string authorize_id;      // of the look-up; "" wants no reply
+  std::string suggested_target;  // becomes a difficulty once the algorithm is known
+  std::optional<session_id> expected_session;  // what it gets, where it came from another shard
 };
 
 /// One worker: the proxy as a pool of a miner, over its connections. Outlives the connection while its session may be restored.
@@ -76,6 +109,24 @@ class downstream_session {
   void authorize_answer(bool good, int code, std::string_view text, time_point now);
   /// `counts`: the share was for the link that the worker mines on now, so that it belongs to the current labels.
   void share_verdict(const judged_share& share, const verdict& how, bool counts, double divider, time_point now);
+  /// The proof of work of one of its shares.
+  void share_proven(const algorithm::uint256& hash) { activity().best_hash = std::min(activity().best_hash, hash); }
+  /// A share that was found before it came back as this one.
+  void add_work(double one, time_point now);
+  /// A verdict on one of its shares came after the deadline.
+  void add_late() noexcept {
+    if (activity_) ++activity_->shares.late;
+  }
+  /// It mines for other labels from here on.
+  void reset_counts() noexcept;
+  /// Begins to set the worker's difficulty here, or ends it, as the link's rules say.
+  void take_rules(const upstream_session& link, time_point now);
+  /// The link's difficulty, or a wish of the worker, is another. True when its own is then, too: it is due with a job.
+  [[nodiscard]] bool retune(const upstream_session& link, time_point now);
+  /// Likewise since a share of it was accepted.
+  [[nodiscard]] bool take_retuned() noexcept { return std::exchange(is_retuned_, false); }
+  /// Likewise when time went by.
+  [[nodiscard]] bool tune(time_point now);
   /// Sends what the worker needs for the link's current job, in one write: extranonce, mask, difficulty, job.
   void give_job(upstream_session& link, job_cause cause, time_point now);
   /// The job that it has, under the same id once more.
@@ -102,6 +153,16 @@ class downstream_session {
   [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
   [[nodiscard]] std::size_t in_flight() const noexcept { return waiting_; }
+  [[nodiscard]] metrics::share_counts shares() const noexcept { return activity_ ? activity_->shares : metrics::share_counts{}; }
+  [[nodiscard]] double hashrate(time_point now) const noexcept { return activity_ ? activity_->window.hashrate(now) : 0; }
+  /// The difficulty that its best checked share would have met; 0: none was checked.
+  [[nodiscard]] double best_share() const noexcept;
+  /// "" when there is none.
+  [[nodiscard]] std::string take_suggested_target() { return login_ ? std::exchange(login_->suggested_target, {}) : std::string(); }
+  /// Made when there is none; gone once the worker is known.
+  [[nodiscard]] worker_login& login();
+  /// Of its session's id, for the log.
+  [[nodiscard]] std::string short_session() const { return subscribed_ ? session.text().substr(0, 8) : std::string(); }
   [[nodiscard]] bool heard_message() const noexcept { return heard_message_; }
   /// The line being handled, with its end, and all behind it: for another shard. Only from inside of worker_subscribes().
   [[nodiscard]] std::string unread() const;
@@ -109,7 +170,6 @@ class downstream_session {
   time_point accepted_at;
   time_point last_sent;                       // of a job or difficulty
   std::string agent;                          // cleaned
-  std::string session_text;                   // of its id
   session_id session;
   std::string mark;                           // hex; "" before subscribe
   unsigned miner_bytes = 0;                   // m
@@ -120,18 +180,21 @@ class downstream_session {
   std::uint32_t told_mask = 0;
   bool extranonce_subscribed = false;
   double suggested_difficulty = 0;
-  std::string suggested_target;               // becomes a difficulty once the algorithm is known
+  double minimum_difficulty = 0;              // wished for with mining.configure
+  double fixed_difficulty = 0;                // wished for in the password
   double told_difficulty = 0;
   std::shared_ptr<const account> owner;       // set once authorized
   std::string rig;                            // the first one; labels and the pool see it
+  std::uint32_t pool_login = 0;               // of the rig, where its link has logins for each: upstream_session::add_login()
   unsigned moves = 0;                         // to other accounts, on this connection
   std::optional<link_id> link;
+  time_point linked_at{};
   std::optional<link_id> former_link;         // of the account before; its late shares still go there
   std::uint64_t job = 0;                      // the last one it was given
+  bool is_served = false;                     // it had one on this connection
   std::optional<worker_id> restores;          // the session that its subscribe named
   std::optional<worker_id> claimed_by;        // who comes back as this one
-  bool handed_over = false;                   // came from another shard,
-  std::optional<session_id> expected_session; // to get this session
+  bool handed_over = false;                   // came from another shard
   bool is_vouched_for = false;                // was told on another shard that its login is good
   bool is_kept = false;                       // counted among the kept sessions
   bool is_ending = false;                     // sends no more, but is owed verdicts
@@ -140,8 +203,6 @@ class downstream_session {
   time_point left_at{};                       // when the connection was lost
   metrics::share_counts* totals = nullptr;    // of the account, pool and algorithm it mines for; the shard's
   double divider = 1;                         // of the algorithm it mines
-  metrics::share_counts shares;               // since the labels last changed
-  metrics::hashrate_window window;
 
  private:
   struct submitted {
@@ -167,6 +228,10 @@ class downstream_session {
   void authorize(std::string_view id, const protocol::authorize& asked, time_point now);
   void configure(std::string_view id, const protocol::configure& asked, time_point now);
   void submit(std::string_view id, const std::optional<protocol::submit>& submitted, time_point now);
+  [[nodiscard]] worker_activity& activity();
+  [[nodiscard]] protocol::line_framer& framer() noexcept { return kept_ ? *kept_ : shard_.framer; }
+  [[nodiscard]] const protocol::line_framer& framer() const noexcept { return kept_ ? *kept_ : shard_.framer; }
+  void keep_unread();
   [[nodiscard]] bool is_own_name(std::string_view name) const;
   void refuse(const ticket& share, int code, std::string_view text, metrics::reject_reason reason, time_point now);
   void answer(const submitted& share);
@@ -174,6 +239,11 @@ class downstream_session {
   void watch_ratio(bool invalid, time_point now);
   [[nodiscard]] bool fits(const upstream_session& link) const noexcept;
   [[nodiscard]] bool match_extranonce(upstream_session& link, time_point now);
+  [[nodiscard]] bool is_passed_through(const upstream_session& link) const noexcept;
+  [[nodiscard]] double difficulty_for(const upstream_session& link) const noexcept;
+  [[nodiscard]] const job_terms* terms_of(const job_form& form) const noexcept;
+  void note_terms(const upstream_session& link, const job_form& form);
+  void send_job(upstream_session& link, const job_form& form, bool clean, time_point now);
   void encode_mask(const upstream_session& link);
   void encode_difficulty(const upstream_session& link);
 
@@ -183,8 +253,10 @@ class downstream_session {
   const std::string address_;
   services& shard_;
   events& listener_;
-  protocol::line_framer framer_;
-  std::string line_;            // a copy of the line being handled, until subscribed
+  std::unique_ptr<protocol::line_framer> kept_;  // with lines that must wait, or a part of one; else the shard's is used
+  std::unique_ptr<worker_login> login_;
+  std::unique_ptr<worker_activity> activity_;
+  time_point first_job_at_ = time_point::max();  // under these labels
 
   bool heard_message_ = false;
   bool subscribed_ = false;
@@ -192,13 +264,18 @@ class downstream_session {
   bool looking_up_ = false;
   bool congested_ = false;
   std::optional<bool> missed_job_;
-  std::string authorize_id_;    // of the look-up; "" wants no reply
   std::vector<std::string> more_rigs_;  // that logged in on this connection, beside `rig`
   unsigned errors_ = 0;
   unsigned failed_authorizes_ = 0;
   unsigned rolled_without_mask_ = 0;
   std::size_t empty_lines_ = 0;
 
+  std::vector<job_terms> terms_;  // newest last
+  std::optional<vardiff> tuner_;
+  bool is_retuned_ = false;       // by a share
+  double tuned_suggestion_ = 0;   // that the tuner has heard
+  bool is_tuned_ = false;         // it has had a first job
+  time_point tuned_at_{};
   std::uint32_t next_sequence_ = 0;
   ring<submitted> in_flight_;   // in the order of asking
   std::size_t waiting_ = 0;     // of them, those without an answer

@@ -1,5 +1,9 @@
 #include "session/login.hpp"
 
+#include <charconv>
+#include <cmath>
+#include <system_error>
+
 #include <algorithm>
 #include <cstddef>
 
@@ -53,6 +57,20 @@ std::string pool_login(std::string_view login_template, std::string_view user, s
     ++i;
   }
   return login;
+}
+
+double difficulty_in(std::string_view password) noexcept {
+  constexpr std::string_view separators = ",; ", key = "d=";
+  while (!password.empty()) {
+    const auto end = password.find_first_of(separators);
+    const auto part = password.substr(0, end);
+    password.remove_prefix(end == std::string_view::npos ? password.size() : end + 1);
+    if (!part.starts_with(key)) continue;
+    double value = 0;
+    const auto [rest, error] = std::from_chars(part.data() + key.size(), part.data() + part.size(), value);
+    if (error == std::errc{} && rest == part.data() + part.size() && std::isfinite(value) && value > 0) return value;
+  }
+  return 0;
 }
 
 }  // namespace stratumproxy::session

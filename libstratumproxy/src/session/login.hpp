@@ -23,4 +23,7 @@ struct login {
 [[nodiscard]] std::string pool_login(std::string_view login_template, std::string_view user, std::string_view account,
                                      std::string_view rig);
 
+/// What a miner wishes with `d=` in its password ("d=1024", "x,d=0.5", "d=64;stats"); 0 when it wishes nothing that can be used.
+[[nodiscard]] double difficulty_in(std::string_view password) noexcept;
+
 }  // namespace stratumproxy::session

@@ -43,6 +43,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
     std::string algorithm{};
     double divider = 1;
     std::uint64_t connects = 0, drops = 0, refused_logins = 0, protocol_errors = 0;
+    std::array<std::uint64_t, metrics::reject_reasons> rejected_here{};
+    std::uint64_t held_back = 0, unchecked = 0;
     bool said_down = false;  // the log has it
   };
   struct channel_owner {
@@ -97,26 +99,36 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void report(const std::string& account, const pool_info& pool, const std::string& pool_name,
               const downstream_session* worker, const verdict& how, double difficulty, duration round_trip);
   void link_live(upstream_session& link, time_point now) override;
+  void link_layout(upstream_session& link, time_point now) override;
   void link_job(upstream_session& link, bool repeated, time_point now) override;
   void link_difficulty(upstream_session& link, time_point now) override;
   void link_mask(upstream_session& link, time_point now) override;
   void link_verdict(upstream_session& link, const judged_share& share, const verdict& how, time_point now) override;
+  void link_proof(upstream_session& link, const judged_share& share, const algorithm::proof& proof) override;
+  std::optional<check_id> link_check(upstream_session& link, proof_request what) override;
   void link_late_verdict(upstream_session& link) override;
   void link_message(upstream_session& link, std::string_view text) override;
   void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) override;
   void link_refused(upstream_session& link, std::string_view text, time_point now) override;
   [[nodiscard]] static std::string login_for(const downstream_session& worker, const account_route& route);
   void take_login(upstream_session& link, const downstream_session& worker, time_point now);
-  void open_link(downstream_session& worker, time_point now);
-  void attach(downstream_session& worker, upstream_session& link);
+  void find_link(downstream_session& worker, time_point now);
+  [[nodiscard]] upstream_session& open_link(downstream_session& worker, const mining_rules& rules, time_point now);
+  [[nodiscard]] bool enter(downstream_session& worker, upstream_session& link);
+  void attach(downstream_session& worker, upstream_session& link, time_point now);
   void give_current_job(upstream_session& link, time_point now);
+  /// Ends with the link what the worker has there; late shares still go up.
+  void leave(downstream_session& worker, upstream_session& link, time_point now);
+  template <class Tell>
+  void tell_workers(const upstream_session& link, Tell tell);
   void link_lost(upstream_session& link, close_reason reason, std::string_view detail, time_point now);
   void connect_waiting(endpoint& pool, time_point now);
-  /// The worker does not need it any more; late shares and verdicts still get a little time.
+  /// Nobody needs it any more; late shares and verdicts still get a little time.
   void retire(upstream_session& link, time_point now);
   void destroy(upstream_session& link, time_point now);
   endpoint& endpoint_of(const pool_info& pool);  // made when there is none; with what the pool's row says now
   endpoint& endpoint_of(const upstream_session& link);
+  /// The only one of a dedicated link, or null.
   [[nodiscard]] downstream_session* worker_of(const upstream_session& link);
   [[nodiscard]] metrics::share_counts* totals_of(const account& owner, const pool_info& pool);
   void log_link(log_level level, std::string_view event, const upstream_session& link, std::string_view detail) const;
@@ -137,6 +149,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   std::unordered_map<channel_id, channel_owner> channels_;
   std::unordered_map<session_id, worker_id, session_id_hash> sessions_;  // every id that was given and not yet used up
   std::unordered_map<std::uint64_t, lookup> lookups_;
+  std::unordered_map<check_id, link_id> checks_;
+  std::unordered_map<std::string, std::vector<link_id>> shared_links_;  // by account and credential
   std::map<std::string, endpoint> endpoints_;
   std::map<std::tuple<std::string, std::string, std::string>, std::unique_ptr<metrics::share_counts>> totals_;
   std::unordered_map<std::string, std::size_t> strangers_;  // connections without a good authorize, by address
@@ -147,12 +161,13 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
 
   std::vector<channel_id> unwelcome_;  // over a limit: closed at the next tick
   std::vector<worker_id> to_resume_;
+  std::vector<worker_id> being_told_;
   std::vector<worker_id> swept_workers_;  // whose turn is still to come
   std::vector<link_id> swept_links_;
   std::vector<std::unique_ptr<downstream_session>> dead_workers_;
   std::vector<std::unique_ptr<upstream_session>> dead_links_;
   std::size_t kept_count_ = 0;
-  std::uint64_t next_channel_ = 1, next_worker_ = 1, next_link_ = 1, next_lookup_ = 1;
+  std::uint64_t next_channel_ = 1, next_worker_ = 1, next_link_ = 1, next_lookup_ = 1, next_check_ = 1;
   time_point swept_{};
   bool is_draining_ = false;
   time_point draining_since_{};

@@ -3,14 +3,18 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "session/job_lines.hpp"
 #include "session/random.hpp"
 #include "session/tapping_host.hpp"
+#include "stratumproxy/algorithm.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/protocol/codec.hpp"
+#include "stratumproxy/protocol/line_framer.hpp"
 #include "stratumproxy/session/session_manager.hpp"
 
 namespace stratumproxy::session {
@@ -56,7 +60,11 @@ struct services {
   std::uint64_t next_job_id;  // one counter for all links of the shard; starts at random
   protocol::decoder decoder;
   event_counters events;
+  std::shared_ptr<const algorithm::registry> algorithms;
+  protocol::line_framer framer;  // for miners of whom nothing is kept
   std::string out;            // the line or lines being written; see flush()
+  std::string prefix;         // of the extranonce2 of the share in hand
+  job_lines lines;
 
   /// Sends what was encoded into `out`.
   void flush(channel_id channel) {

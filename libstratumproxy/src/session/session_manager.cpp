@@ -60,7 +60,9 @@ session_manager::impl::impl(manager_settings settings, session_host& host)
       shard_{.config = *settings_.config, .host = tap_ ? *tap_ : host, .random = settings_.random, .log_to = settings_.log,
              .sink = settings_.sink, .tap = tap_.get(), .instance = settings_.instance,
              // Not near the end of 64 bits, and never 0.
-             .next_job_id = (random_64(settings_.random) >> 2) | 1, .decoder = {}, .events = {}, .out = {}},
+             .next_job_id = (random_64(settings_.random) >> 2) | 1, .decoder = {}, .events = {},
+             .algorithms = settings_.config->algorithms ? settings_.config->algorithms : std::make_shared<const algorithm::registry>(),
+             .framer = protocol::line_framer(settings_.config->limits.line_bytes), .out = {}, .prefix = {}, .lines = {}},
       hints_(settings_.hints ? settings_.hints : make_return_hints()),
       marks_(settings_.config->split.mark_bytes),
       refusals_(settings_.config->upstream) {}
@@ -79,7 +81,8 @@ upstream_session* session_manager::impl::find(std::optional<link_id> id) {
 void session_manager::impl::log_worker(log_level level, std::string_view event, const downstream_session& worker,
                                        std::string_view detail) const {
   const auto link = worker.link ? links_.find(*worker.link) : links_.end();
-  shard_.log({.level = level, .event = event, .session = std::string_view(worker.session_text).substr(0, 8),
+  const auto session = worker.short_session();
+  shard_.log({.level = level, .event = event, .session = session,
               .worker = worker.peer(), .account = worker.owner ? std::string_view(worker.owner->name) : std::string_view{},
               .pool = link != links_.end() ? std::string_view(link->second->pool_name()) : std::string_view{}, .detail = detail});
 }
@@ -167,8 +170,10 @@ void session_manager::impl::destroy(downstream_session& worker, time_point now) 
   dead_workers_.push_back(std::move(owned->second));
   workers_.erase(owned);
   if (auto* const link = find(std::exchange(worker.link, std::nullopt))) {
+    link->leave(worker.id());
+    if (!link->workers().empty()) return;
     // Nobody is left who could send a late share: only verdicts are waited for.
-    if (link->unanswered() == 0) return destroy(*link, now);
+    if (!link->is_shared() && link->unanswered() == 0) return destroy(*link, now);
     retire(*link, now);
   }
 }
@@ -195,8 +200,16 @@ void session_manager::impl::settle(time_point now) {
 // A worker that has become complete by a subscribe after its authorize gets its job behind the reply.
 void session_manager::impl::after_input(downstream_session& worker, bool was_mining, time_point now) {
   if (!worker.is_connected()) return;
-  if (!was_mining && worker.is_mining() && worker.job == 0) {
-    if (auto* const link = find(worker.link)) give_current_job(*link, now);
+  if (!was_mining && worker.is_mining() && !worker.is_served) {
+    // Until it had subscribed it had no mark to get a lane with.
+    auto* const link = find(worker.link);
+    if (link && !enter(worker, *link)) {
+      leave(worker, *link, now);
+      worker.link.reset();
+      find_link(worker, now);
+    } else if (link && link->current_job()) {
+      worker.give_job(*link, job_cause::moved, now);
+    }
   }
   update_reading(worker);
 }
@@ -222,11 +235,12 @@ void session_manager::impl::sweep_worker(downstream_session& worker, time_point 
   }
   auto* const link = find(worker.link);
   if (!link) return;
-  if (!link->is_live() && now - link->down_since() >= config.hold) {
+  if (!link->is_live() && now - std::max(link->down_since(), worker.linked_at) >= config.hold) {
     const bool refused = link->state() == metrics::link_state::refused;
     worker.show(refused ? "closing: the pool refuses the login" : "closing: the pool cannot be reached");
     return worker_closes(worker, refused ? close_reason::refused : close_reason::no_pool, link->pool_name(), now);
   }
+  if (link->is_live() && worker.tune(now)) worker.give_job(*link, job_cause::eased, now);
   if (now - worker.last_sent >= config.refresh) worker.refresh(*link, now);
 }
 
@@ -277,21 +291,31 @@ metrics::snapshot session_manager::impl::snapshot(time_point now) const {
     all.workers.push_back({.address = worker->peer(), .account = worker->owner->name, .rig = worker->rig, .agent = worker->agent,
                            .algorithm = pool.algorithm,
                            .pool = link != links_.end() ? link->second->pool_name() : pool.name(),
-                           .session = worker->session_text.substr(0, 8), .up = worker->is_connected(),
-                           .difficulty = worker->told_difficulty, .hashrate = worker->window.hashrate(now),
-                           .version_mask = worker->told_mask, .shares = worker->shares});
+                           .session = worker->short_session(), .up = worker->is_connected(),
+                           .difficulty = worker->told_difficulty, .hashrate = worker->hashrate(now),
+                           .version_mask = worker->told_mask,
+                           .best_share = worker->best_share(), .shares = worker->shares()});
   }
   all.kept_sessions = kept_count_;
   for (const auto& [pool_name, pool] : endpoints_) {
     all.pools.push_back({.pool = pool_name, .algorithm = pool.algorithm, .divider = pool.divider, .links = {},
-                         .connects = pool.connects, .drops = pool.drops, .refused_logins = pool.refused_logins,
-                         .protocol_errors = pool.protocol_errors});
+                         .shared_links = {}, .connects = pool.connects, .drops = pool.drops,
+                         .refused_logins = pool.refused_logins, .protocol_errors = pool.protocol_errors,
+                         .rejected_here = pool.rejected_here, .held_back = pool.held_back, .unchecked = pool.unchecked});
   }
   for (const auto& [id, link] : links_) {
     // The rows are in the order of the endpoints, and every link has its endpoint.
     const auto row = std::lower_bound(all.pools.begin(), all.pools.end(), link->pool_name(),
                                       [](const metrics::pool_row& r, const std::string& pool) { return r.pool < pool; });
-    ++row->links[static_cast<std::size_t>(link->state())];
+    row->unchecked += link->unchecked;
+    if (!link->is_shared()) {
+      ++row->links[static_cast<std::size_t>(link->state())];
+      continue;
+    }
+    ++row->shared_links[static_cast<std::size_t>(link->state())];
+    all.links.push_back({.link = static_cast<std::uint64_t>(id) * settings_.shards + settings_.shard, .pool = link->pool_name(),
+                         .account = link->owner()->name, .state = link->state(), .workers = link->workers().size(),
+                         .limit = link->max_workers(), .difficulty = link->difficulty(), .round_trip = link->round_trip()});
   }
   for (const auto& [key, counts] : totals_) {
     all.totals.push_back({.account = std::get<0>(key), .pool = std::get<1>(key), .algorithm = std::get<2>(key), .shares = *counts});
@@ -339,12 +363,12 @@ channel_id session_manager::adopt(handover what, time_point now) {
   if (me.tap_) me.tap_->miner_adopted(*worker.channel(), what);
   worker.handed_over = true;
   worker.accepted_at = now - what.age;
-  worker.expected_session = session_id::parse(what.session);
+  worker.login().expected_session = session_id::parse(what.session);
   worker.version_rolling = what.version_rolling;
   worker.wanted_mask = worker.told_mask = what.version_mask;
   worker.extranonce_subscribed = what.extranonce_subscribed;
   worker.suggested_difficulty = what.suggested_difficulty;
-  worker.suggested_target = what.suggested_target;
+  worker.login().suggested_target = what.suggested_target;
   worker.preload(what.unread);
   if (!what.login.empty()) worker.authorize_silently(what.login, now);
   me.to_resume_.push_back(worker.id());  // replies may leave once the host knows the channel
@@ -436,6 +460,16 @@ void session_manager::account_found(lookup_id lookup, account_lookup found, time
   const auto what = std::move(asked->second);
   me.lookups_.erase(asked);
   me.account_found(what, found, now);
+  me.settle(now);
+}
+
+void session_manager::share_checked(check_id check, const result<algorithm::proof>& outcome, time_point now) {
+  auto& me = *impl_;
+  const auto asked = me.checks_.find(check);
+  if (asked == me.checks_.end()) return;
+  const auto of = asked->second;
+  me.checks_.erase(asked);
+  if (auto* const link = me.find(of)) link->share_checked(check, outcome, now);
   me.settle(now);
 }
 

@@ -10,22 +10,22 @@ namespace stratumproxy::session {
 namespace {
 
 constexpr std::size_t max_text = 256;        // of a pool's words, towards a miner and in logs
-constexpr std::size_t max_parked = 64;       // shares of one link
 constexpr unsigned max_bad_jobs = 10;        // in a row
 constexpr unsigned max_bad_lines = 10;       // in a row
 constexpr unsigned max_silent_verdicts = 3;  // in a row
-constexpr std::string_view connection_lost = "job not found: the pool's connection was lost";
 constexpr auto suggestion_pause = std::chrono::seconds(10);
 constexpr auto redirect_pause = std::chrono::minutes(1);
 
 }  // namespace
 
-upstream_session::upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, std::string login,
-                                   broadcast_job& pool_job, services& shard, events& listener, time_point now)
+upstream_session::upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, mining_rules rules,
+                                   std::string login, broadcast_job& pool_job, services& shard, events& listener, time_point now)
     : framer(shard.config.upstream.line_bytes),
       id_(id),
       owner_(std::move(owner)),
       route_(route),
+      rules_(std::move(rules)),
+      max_workers_(is_shared() ? std::max(1U, shard.config.upstream.max_workers_per_link) : 1),
       login_(std::move(login)),
       pool_name_(owner_->routes[route].pool.name()),
       credential_(credential_of(owner_->routes[route])),
@@ -72,6 +72,7 @@ void upstream_session::connected(time_point now) {
   subscribe_attempts_ = bad_jobs_ = bad_lines_ = silent_verdicts_ = 0;
   version_mask_ = 0;
   job_.reset();
+  for (auto& rig : rig_logins_) rig.is_good = false;
   if (wants_rolling_) {
     configure_outstanding_ = true;
     protocol::encode_configure_request(shard_.out, ask(request::configure, now), shard_.config.session.version_mask);
@@ -124,14 +125,16 @@ void upstream_session::tick(time_point now) {
     listener_.link_verdict(*this, entry.share, {.text = "share state unknown: no verdict in time"}, now);
   }
   drop_answered();
+  hand_on_checks(now);
+  settle_checks(now);
   if (channel_ && silent_verdicts_ >= max_silent_verdicts) {
     return fail(close_reason::pool_silent, "no verdict for several shares in a row", now);
   }
-  const auto has_waited = [&](const parked_share& p) { return now - p.share.received >= config.share_wait; };
+  const auto has_waited = [&](const kept_share& p) { return now - p.share.received >= config.share_wait; };
   while (!parked_.empty() && has_waited(parked_.front())) {
     const auto first = std::move(parked_.front());
     parked_.erase(parked_.begin());
-    reject(first, connection_lost, now);
+    reject(first.view(), connection_lost, now);
   }
 }
 
@@ -219,13 +222,22 @@ void upstream_session::bad_message(std::string_view what, bool is_job, time_poin
 
 void upstream_session::new_job(std::shared_ptr<const protocol::job> job, time_point now) {
   bad_jobs_ = 0;
-  const bool repeated = job_ && (job_ == job || job_->same_work(*job));
-  job_ = std::move(job);
+  const bool repeated = last_job_ && (last_job_ == job || last_job_->same_work(*job));
+  job_ = last_job_ = std::move(job);
   if (!repeated) {
     job_received_ = now;
-    ntime_ahead = 0;
+    ntime_ahead_ = 0;
+    auto& record = jobs_.add();
+    record.pool_id = job_->pool_id;
+    record.extranonce1 = extranonce1_;
+    record.version = job_->version;
+    record.work = rules_.how ? pool_job_.work(job_) : nullptr;
+    if (lanes_) lanes_->new_job();
   }
-  if (is_live()) listener_.link_job(*this, repeated, now);
+  jobs_.newest().difficulty = difficulty_;
+  if (!is_live()) return;
+  announce_layout(now);
+  listener_.link_job(*this, repeated, now);
 }
 
 void upstream_session::set_extranonce(std::string_view extranonce1, unsigned size) {
@@ -233,7 +245,18 @@ void upstream_session::set_extranonce(std::string_view extranonce1, unsigned siz
   // It counts from the next job on: the current one is of no use for a worker that comes later.
   extranonce1_ = extranonce1;
   extranonce2_size_ = size;
+  layout_changed();
+}
+
+void upstream_session::layout_changed() {
   job_.reset();
+  last_job_.reset();
+  is_layout_new_ = true;
+  lanes_.emplace(extranonce2_size_, max_workers_);
+}
+
+void upstream_session::announce_layout(time_point now) {
+  if (std::exchange(is_layout_new_, false)) listener_.link_layout(*this, now);
 }
 
 void upstream_session::asked_to_reconnect(const protocol::reconnect& where, time_point now) {
@@ -290,6 +313,7 @@ void upstream_session::answered(const protocol::pool_response& response, time_po
     case request::subscribe: subscribed(response, now); break;
     case request::authorize: authorized(response, now); break;
     case request::login: login_answered(response.succeeded()); break;
+    case request::rig_login: rig_logins_[entry.login - 1].is_good = response.succeeded(); break;
     case request::configure: configured(shard_.decoder.as_configure_result().mask, now); break;
     case request::extranonce:
     case request::suggestion: break;  // a pool that does not know them goes on without
@@ -303,6 +327,8 @@ void upstream_session::answered_share(pending& entry, const protocol::pool_respo
   --unanswered_;
   using outcome = metrics::share_record::verdict;
   const auto share = entry.share;
+  const double round_trip = std::chrono::duration<double>(now - share.received).count();
+  round_trip_ += round_trip_ == 0 ? round_trip : (round_trip - round_trip_) / 16;
   if (response.accepts()) return listener_.link_verdict(*this, share, {.outcome = outcome::accepted}, now);
 
   const auto text = words(response.error_text);
@@ -332,7 +358,11 @@ void upstream_session::subscribed(const protocol::pool_response& response, time_
     extranonce1_ = result->extranonce1;
     extranonce2_size_ = result->extranonce2_size;
     jobs_.clear();
+    auto early = std::exchange(job_, nullptr);  // some pools say their job before this answer
+    layout_changed();
+    if (early) new_job(std::move(early), now);
     reject_parked(connection_lost, now);
+    reject_checking(connection_lost, now);
   }
   session_ = result->session.substr(0, max_text);
   subscribed_ = true;
@@ -367,6 +397,8 @@ void upstream_session::become_live_if_ready(time_point now) {
   suggested_at_ = {};
   suggest_difficulty(wish_, now);
   if (!next_login_.empty()) request_login(now);
+  for (std::uint32_t number = 1; number <= rig_logins_.size(); ++number) request_rig_login(number, now);
+  announce_layout(now);
   listener_.link_live(*this, now);
 }
 
@@ -396,6 +428,25 @@ void upstream_session::login_answered(bool good) {
   next_login_.clear();
 }
 
+std::uint32_t upstream_session::add_login(std::string login, time_point now) {
+  constexpr std::size_t most = 1'024;  // rigs that came and went on one link
+  if (login == login_) return 0;
+  const auto known = std::find_if(rig_logins_.begin(), rig_logins_.end(), [&](const rig_login& rig) { return rig.login == login; });
+  if (known != rig_logins_.end()) return static_cast<std::uint32_t>(known - rig_logins_.begin()) + 1;
+  if (rig_logins_.size() >= most) return 0;
+  rig_logins_.push_back({std::move(login)});
+  const auto number = static_cast<std::uint32_t>(rig_logins_.size());
+  if (is_live()) request_rig_login(number, now);
+  return number;
+}
+
+void upstream_session::request_rig_login(std::uint32_t number, time_point now) {
+  const auto id = ask(request::rig_login, now);
+  pending_[pending_.size() - 1].login = number;
+  protocol::encode_authorize_request(shard_.out, id, rig_logins_[number - 1].login, route().password);
+  shard_.flush(*channel_);
+}
+
 void upstream_session::suggest_difficulty(double difficulty, time_point now) {
   if (difficulty > 0) wish_ = difficulty;
   // A miner may wish as often as it likes; the pool hears of it now and then.
@@ -406,50 +457,67 @@ void upstream_session::suggest_difficulty(double difficulty, time_point now) {
   shard_.flush(*channel_);
 }
 
-// ---- shares ----------------------------------------------------------------------------------------------------------
+// ---- workers and their lanes -----------------------------------------------------------------------------------------
 
-bool upstream_session::submit(const job_record& job, const outgoing_share& share, time_point now) {
-  const judged_share judged{share.worker, share.sequence, job.difficulty, now};
-  // Where no version bits are agreed with the pool the share has five parameters, else six: cgminer's form.
-  auto bits = share.version_bits;
-  if (job.version_mask == 0) bits.reset();
-  if (!is_live()) {
-    if (parked_.size() >= max_parked) return false;
-    parked_.push_back({job.pool_id, job.prefix, std::string(share.extranonce2), share.ntime, share.nonce, bits, judged});
-    return true;
+bool upstream_session::enter(worker_id worker, std::string_view mark, unsigned miner_bytes) {
+  const auto known = std::find(workers_.begin(), workers_.end(), worker);
+  if (known == workers_.end() && !has_room()) return false;
+  // Before the pool has said its extranonce there are no lanes; link_layout() then asks for all.
+  // So are those of a worker that has not subscribed yet.
+  if (lanes_ && !mark.empty() && !lanes_->enter(worker, mark, miner_bytes)) {
+    if (is_shared()) {
+      if (known != workers_.end()) workers_.erase(known);
+      return false;
+    }
+    lanes_->leave(worker);
   }
-  const auto id = ask(request::share, now);
-  pending_[pending_.size() - 1].share = judged;
-  ++unanswered_;
-  protocol::encode_submit_request(shard_.out, id,
-                                  {.user = login_, .job = job.pool_id, .extranonce2_prefix = job.prefix,
-                                   .extranonce2 = share.extranonce2, .ntime = share.ntime, .nonce = share.nonce,
-                                   .version_bits = bits});
-  shard_.flush(*channel_);
+  if (known == workers_.end()) workers_.push_back(worker);
   return true;
 }
 
-void upstream_session::send_parked(time_point now) {
-  for (auto& parked : std::exchange(parked_, {})) {
-    const auto id = ask(request::share, now);
-    pending_[pending_.size() - 1].share = parked.share;
-    ++unanswered_;
-    protocol::encode_submit_request(shard_.out, id,
-                                    {.user = login_, .job = parked.pool_job, .extranonce2_prefix = parked.prefix,
-                                     .extranonce2 = parked.extranonce2, .ntime = parked.ntime, .nonce = parked.nonce,
-                                     .version_bits = parked.version_bits});
+void upstream_session::take_over(worker_id before, worker_id after) {
+  std::replace(workers_.begin(), workers_.end(), before, after);
+  if (lanes_) (void)lanes_->take_over(before, after);
+  jobs_.take_over(before, after);
+}
+
+void upstream_session::leave(worker_id worker) {
+  std::erase(workers_, worker);
+  if (lanes_) lanes_->leave(worker);
+}
+
+std::string upstream_session::pad_of(worker_id worker) const {
+  return lanes_ ? lanes_->pad(worker).value_or(std::string()) : std::string();
+}
+
+const job_form& upstream_session::form_for(worker_id worker, bool again, time_point now) {
+  const double difficulty = jobs_.newest().difficulty > 0 ? jobs_.newest().difficulty : difficulty_in_force();
+  constexpr std::size_t max_fresh_pads = 16;  // for one worker and job: whoever returns again and again must not use up the lanes
+  if (again) {
+    std::optional<std::string> fresh;
+    if (lanes_ && jobs_.own_forms(worker) < max_fresh_pads) fresh = lanes_->fresh_pad(worker);
+    const auto pad = fresh ? *fresh : pad_of(worker);
+    auto& form = jobs_.add_form(shard_.next_job_id++);
+    form.pad = pad;
+    form.only_for = worker;
+    form.ntime = job_->ntime;
+    if (!fresh || fresh->empty()) {
+      const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - job_received_).count();
+      ntime_ahead_ = std::max(ntime_ahead_ + 1, static_cast<std::uint32_t>(age));
+      form.ntime += ntime_ahead_;
+    }
+    form.version_mask = version_mask_;
+    form.difficulty = difficulty;
+    return form;
   }
-}
-
-void upstream_session::reject_parked(std::string_view text, time_point now) {
-  for (const auto& parked : std::exchange(parked_, {})) reject(parked, text, now);
-}
-
-void upstream_session::reject(const parked_share& parked, std::string_view text, time_point now) {
-  listener_.link_verdict(*this, parked.share,
-                         {.outcome = metrics::share_record::verdict::rejected,
-                          .reason = metrics::reject_reason::no_pool, .code = 21, .text = text},
-                         now);
+  const auto pad = pad_of(worker);
+  if (const auto* const known = jobs_.common_form(pad, difficulty, version_mask_)) return *known;
+  auto& form = jobs_.add_form(shard_.next_job_id++);
+  form.pad = pad;
+  form.ntime = job_->ntime;
+  form.version_mask = version_mask_;
+  form.difficulty = difficulty;
+  return form;
 }
 
 }  // namespace stratumproxy::session

@@ -4,18 +4,9 @@
 #include <optional>
 
 #include "stratumproxy/clock.hpp"
+#include "stratumproxy/options.hpp"
 
 namespace stratumproxy::session {
-
-struct vardiff_options {
-  /// 15 give 75 shares in five minutes, a hashrate that is right to 12 %, and 10,000 workers 2,500 shares/s, a twentieth
-  /// of what one core takes. With half of it all times below are twice as long.
-  double shares_per_minute = 15;
-  /// Limits for all workers, rounded to powers of two inside of them. Wishes move within these.
-  double minimum = 0x1p-32;
-  double maximum = 0x1p62;
-  double first = 1024;  ///< where a worker begins of which nothing is known
-};
 
 /// The difficulty of one worker, a power of two from 2^-32 to 2^62, so chosen that it finds `shares_per_minute`. It is
 /// never above the link's: not even where that is below the minimum. A value without clock or allocation; a restored

@@ -24,11 +24,11 @@ std::string line(Encode encode, Arguments&&... arguments) {
   return out;
 }
 
-std::string configured(std::string_view params, std::uint32_t mask) {
+std::string configured(std::string_view params, std::uint32_t mask, bool honours_minimum = false) {
   line_decoder decoder;
   const auto asked =
       decoder.miner_body_of<configure>(R"({"id":1,"method":"mining.configure","params":)" + std::string(params) + "}");
-  return line(encode_configured, "1", asked, mask);
+  return line(encode_configured, "1", asked, mask, honours_minimum);
 }
 
 }  // namespace
@@ -68,6 +68,9 @@ TEST_CASE("the configure reply has exactly the keys that were asked for") {
         "{\"id\":1,\"result\":{\"version-rolling\":true,\"version-rolling.mask\":\"1fffe000\"},\"error\":null}\n");
   CHECK(configured(R"([["version-rolling"],{}])", 0u) == "{\"id\":1,\"result\":{\"version-rolling\":false},\"error\":null}\n");
   CHECK(configured("[[]]", 0x1fffe000u) == "{\"id\":1,\"result\":{},\"error\":null}\n");
+  CHECK(configured(R"([["minimum-difficulty"],{"minimum-difficulty.value":64}])", 0u, true) ==
+        R"({"id":1,"result":{"minimum-difficulty":true},"error":null})"
+        "\n");
   CHECK(configured(R"([["info","x\"y","subscribe-extranonce","minimum-difficulty"],{}])", 1u) ==
         R"({"id":1,"result":{"minimum-difficulty":false,"subscribe-extranonce":true,"info":true,"x\"y":false},"error":null})"
         "\n");

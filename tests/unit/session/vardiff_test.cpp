@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 using stratumproxy::duration;
 using stratumproxy::time_point;
 using stratumproxy::session::vardiff;
-using stratumproxy::session::vardiff_options;
+using stratumproxy::vardiff_options;
 
 constexpr auto hour = 3'600.0;
 

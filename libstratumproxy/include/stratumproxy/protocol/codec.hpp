@@ -52,9 +52,9 @@ void encode_rejected(std::string& out, std::string_view id, int code, std::strin
 void encode_text_result(std::string& out, std::string_view id, std::string_view text);            ///< "pong", a version
 void encode_subscribed(std::string& out, std::string_view id, std::string_view session, std::string_view extranonce1,
                        unsigned extranonce2_size);
-/// Answers exactly the extensions that `asked` names. `mask` 0: version-rolling is answered false. So is minimum-difficulty,
-/// always: the pool sets the difficulty.
-void encode_configured(std::string& out, std::string_view id, const configure& asked, std::uint32_t mask);
+/// Answers exactly the extensions that `asked` names. `mask` 0: version-rolling is answered false. So is minimum-difficulty, unless
+/// it is known to be honoured: where the pool sets the difficulty it can be wished for, not promised.
+void encode_configured(std::string& out, std::string_view id, const configure& asked, std::uint32_t mask, bool honours_minimum = false);
 void encode_set_difficulty(std::string& out, double difficulty);
 void encode_set_version_mask(std::string& out, std::uint32_t mask);
 void encode_set_extranonce(std::string& out, std::string_view extranonce1, unsigned extranonce2_size);

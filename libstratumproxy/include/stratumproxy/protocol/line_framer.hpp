@@ -26,6 +26,9 @@ class line_framer {
   /// session that must wait.
   void keep();
 
+  /// Forgets what is left; its memory stays.
+  void clear() noexcept;
+
   [[nodiscard]] std::span<const char> unread() const noexcept;  ///< fed or kept, not yet given out
   [[nodiscard]] std::size_t take_empty_lines() noexcept;        ///< empty lines skipped since the last call
   [[nodiscard]] std::size_t memory() const noexcept { return kept_.capacity(); }

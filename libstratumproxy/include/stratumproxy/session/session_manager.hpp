@@ -9,11 +9,13 @@
 #include <string_view>
 
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/algorithm/share_check.hpp"
 #include "stratumproxy/clock.hpp"
 #include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/options.hpp"
+#include "stratumproxy/result.hpp"
 
 namespace stratumproxy::session {
 
@@ -21,6 +23,15 @@ namespace stratumproxy::session {
 enum class channel_id : std::uint64_t {};
 /// One account look-up.
 enum class lookup_id : std::uint64_t {};
+/// One proof-of-work check.
+enum class check_id : std::uint64_t {};
+
+/// A share whose proof of work takes too long for the thread of a shard. A value: it may be computed on any thread.
+struct proof_request {
+  std::shared_ptr<const algorithm::info> how;
+  std::shared_ptr<const algorithm::work> work;
+  algorithm::share share;
+};
 
 /// Why a connection was closed: the label `reason` of the counters.
 enum class close_reason : std::uint8_t {
@@ -85,6 +96,9 @@ class session_host {
   virtual void set_reading(channel_id channel, bool enabled) = 0;
   /// Answered with account_found(), even from inside a later call; never from inside this one.
   virtual void find_account(lookup_id lookup, std::string_view name) = 0;
+  /// Computes algorithm::check() elsewhere; answered with share_checked(), never from inside this call. False: it has too much to
+  /// do already, and there is no answer.
+  [[nodiscard]] virtual bool check_share(check_id check, proof_request what) = 0;
   /// Gives the descriptor of `channel` to another shard, whose manager gets adopt(). The channel is gone here.
   virtual void hand_over(channel_id channel, unsigned shard, handover what) = 0;
 };
@@ -131,6 +145,7 @@ class session_manager {
   /// A connection's unsent output is above (true) or again below its low watermark: jobs are coalesced meanwhile.
   void congested(channel_id channel, bool is_congested, time_point now);
   void account_found(lookup_id lookup, account_lookup found, time_point now);
+  void share_checked(check_id check, const result<algorithm::proof>& outcome, time_point now);
 
   /// Everything that waits for time. Call at least ten times a second of its own clock, or exactly at next_deadline().
   void tick(time_point now);
