@@ -42,6 +42,13 @@ std::string set_flag(bool& out, const config_value& value) {
   return {};
 }
 
+// NaN, which is in no range, when it is no number.
+double real_of(const config_value& value) {
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+  const auto* fraction = std::get_if<double>(&value);
+  return fraction ? *fraction : std::nan("");
+}
+
 template <class T>
 std::string set_number(T& out, const config_value& value, std::int64_t low, std::int64_t high) {
   const auto* number = std::get_if<std::int64_t>(&value);
@@ -51,11 +58,16 @@ std::string set_number(T& out, const config_value& value, std::int64_t low, std:
 }
 
 std::string set_seconds(milliseconds& out, const config_value& value, double low, double high) {
-  double seconds = std::nan("");
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) seconds = static_cast<double>(*whole);
-  if (const auto* fraction = std::get_if<double>(&value)) seconds = *fraction;
+  const double seconds = real_of(value);
   if (!(seconds >= low && seconds <= high)) return fmt::format("a number of seconds from {} to {}", low, high);
   out = milliseconds(std::llround(seconds * 1000));
+  return {};
+}
+
+std::string set_real(double& out, const config_value& value, double low, double high) {
+  const double number = real_of(value);
+  if (!(number >= low && number <= high)) return fmt::format("a number from {} to {}", low, high);
+  out = number;
   return {};
 }
 
@@ -114,10 +126,18 @@ std::string set_database(std::string& out, const config_value& value) {
 
 constexpr double day = 86'400;
 constexpr std::int64_t mebibyte = 1'048'576;
+// Just around 2^-32 and 2^62, between which the library keeps its powers of two.
+constexpr double least_difficulty = 2.3e-10;
+constexpr double most_difficulty = 4.7e18;
 
 template <class Get>
 config_key number(std::string_view name, Get get, std::int64_t low, std::int64_t high) {
   return {name, [=](config& c, const config_value& v) { return set_number(get(c), v, low, high); }};
+}
+
+template <class Get>
+config_key real(std::string_view name, Get get, double low, double high) {
+  return {name, [=](config& c, const config_value& v) { return set_real(get(c), v, low, high); }};
 }
 
 template <class Get>
@@ -183,6 +203,17 @@ std::vector<config_key> make_keys() {
       seconds("upstream.share_wait_seconds", SPX_AT(proxy.upstream.share_wait), 0),
       seconds("upstream.spread_seconds", SPX_AT(proxy.upstream.spread), 0),
 
+      number("shared.max_workers_per_link", SPX_AT(proxy.upstream.max_workers_per_link), 1, 65'536),
+      seconds("shared.empty_link_seconds", SPX_AT(proxy.upstream.empty_link), 0),
+
+      real("vardiff.shares_per_minute", SPX_AT(proxy.vardiff.shares_per_minute), 0.1, 600),
+      real("vardiff.minimum", SPX_AT(proxy.vardiff.minimum), least_difficulty, most_difficulty),
+      real("vardiff.maximum", SPX_AT(proxy.vardiff.maximum), least_difficulty, most_difficulty),
+      real("vardiff.first", SPX_AT(proxy.vardiff.first), least_difficulty, most_difficulty),
+
+      number("checks.threads", SPX_AT(proxy.checks.threads), 0, 256),
+      number("checks.max_queued", SPX_AT(proxy.checks.max_queued), 1, 1'000'000),
+
       number("limits.line_bytes", SPX_AT(proxy.limits.line_bytes), 512, mebibyte),
       seconds("limits.first_message_seconds", SPX_AT(proxy.limits.first_message)),
       seconds("limits.authorize_seconds", SPX_AT(proxy.limits.authorize)),
@@ -246,6 +277,9 @@ std::string contradiction(const config& settings) {
   // The library keeps so many sums of shares for each worker, and would cut the window.
   if (settings.proxy.metrics.window > 8 * settings.proxy.metrics.interval)
     return "metrics.window_seconds is more than eight times metrics.interval_seconds";
+  const auto& vardiff = settings.proxy.vardiff;
+  if (std::ceil(std::log2(vardiff.minimum)) > std::floor(std::log2(vardiff.maximum)))
+    return "no power of two lies between vardiff.minimum and vardiff.maximum";
   const auto stratum = parse_endpoint(settings.proxy.address);
   const auto web = parse_endpoint(settings.web.address);
   if (stratum && web && stratum->port != 0 && stratum->text() == web->text())

@@ -4,12 +4,17 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include "link_rules.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -18,6 +23,7 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 using labels = std::vector<ClientMetric::Label>;
+using stratumproxy::link_mode;
 namespace metrics = stratumproxy::metrics;
 
 /// Families in the order in which they were made.
@@ -69,6 +75,7 @@ struct worker_shares {
   metrics::share_counts shares;
   double hashrate = 0;
   double difficulty = 0;
+  double best_share = 0;
   bool up = false;
 };
 
@@ -85,6 +92,7 @@ void add_workers(page& out, const metrics::snapshot& now) {
     auto& sum = rows[{row.address, row.account, row.algorithm, row.pool}];
     sum.shares += row.shares;
     sum.hashrate += row.hashrate;
+    sum.best_share = std::max(sum.best_share, row.best_share);
     // A kept session beside its live successor must not hide the difficulty that is in force.
     if (row.up || !sum.up) sum.difficulty = row.difficulty;
     sum.up = sum.up || row.up;
@@ -95,14 +103,15 @@ void add_workers(page& out, const metrics::snapshot& now) {
   for (const auto& [key, alive] : up)
     out.add(ups, {{"worker", std::string(key.first)}, {"user", std::string(key.second)}}, alive);
 
+  const auto names = [](const share_key& key) {
+    const auto& [address, account, algorithm, pool] = key;
+    return labels{{"worker", std::string(address)}, {"user", std::string(account)}, {"hash", std::string(algorithm)},
+                  {"pool", std::string(pool)}};
+  };
   const auto each = [&](std::string_view name, MetricType type, std::string_view help, auto&& value) {
     auto& made = out.family(name, type, help);
     made.metric.reserve(rows.size());
-    for (const auto& [key, row] : rows) {
-      const auto& [address, account, algorithm, pool] = key;
-      out.add(made, {{"worker", std::string(address)}, {"user", std::string(account)}, {"hash", std::string(algorithm)},
-                     {"pool", std::string(pool)}}, value(row));
-    }
+    for (const auto& [key, row] : rows) out.add(made, names(key), value(row));
   };
   const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
   each("proxy_worker_sended", MetricType::Counter, "Shares that the worker sent",
@@ -121,6 +130,21 @@ void add_workers(page& out, const metrics::snapshot& now) {
        [&](const worker_shares& row) { return count(row.shares.rejected_total()); });
   each("proxy_worker_unknown_total", MetricType::Counter, "Shares of the worker whose verdict never came",
        [&](const worker_shares& row) { return count(row.shares.unknown); });
+  auto& best = out.family("proxy_worker_best_share", MetricType::Gauge,
+                          "Highest difficulty that a share of the worker would have met, of those checked here");
+  for (const auto& [key, row] : rows)
+    if (row.best_share > 0) out.add(best, names(key), row.best_share);
+}
+
+// One series a reason; reasons without any are left out.
+void add_reasons(page& out, MetricFamily& family, const labels& names,
+                 const std::array<std::uint64_t, metrics::reject_reasons>& counts) {
+  for (std::size_t reason = 0; reason < metrics::reject_reasons; ++reason) {
+    if (counts[reason] == 0) continue;
+    auto with_reason = names;
+    with_reason.push_back({"reason", std::string(metrics::name(static_cast<metrics::reject_reason>(reason)))});
+    out.add(family, std::move(with_reason), static_cast<double>(counts[reason]));
+  }
 }
 
 void add_pools(page& out, const metrics::snapshot& now) {
@@ -129,7 +153,13 @@ void add_pools(page& out, const metrics::snapshot& now) {
     const auto [found, first] = rows.try_emplace({row.algorithm, row.pool}, row);
     if (first) continue;
     auto& sum = found->second;
-    for (std::size_t state = 0; state < metrics::link_states; ++state) sum.links[state] += row.links[state];
+    for (std::size_t state = 0; state < metrics::link_states; ++state) {
+      sum.links[state] += row.links[state];
+      sum.shared_links[state] += row.shared_links[state];
+    }
+    for (std::size_t reason = 0; reason < metrics::reject_reasons; ++reason) sum.rejected_here[reason] += row.rejected_here[reason];
+    sum.held_back += row.held_back;
+    sum.unchecked += row.unchecked;
     sum.connects += row.connects;
     sum.drops += row.drops;
     sum.refused_logins += row.refused_logins;
@@ -142,16 +172,21 @@ void add_pools(page& out, const metrics::snapshot& now) {
   };
   constexpr auto live = static_cast<std::size_t>(metrics::link_state::live);
   each("proxy_pool_up", MetricType::Gauge, "1 while any link to the pool is live, else 0",
-       [](const auto& row) { return row.links[live] > 0 ? 1 : 0; });
+       [](const auto& row) { return row.links[live] + row.shared_links[live] > 0 ? 1 : 0; });
   each("proxy_pool_divider", MetricType::Gauge, "Expected hashes of a share at this pool = 2^32 * difficulty / divider",
        [](const auto& row) { return row.divider; });
-  auto& states = out.family("proxy_links", MetricType::Gauge, "Connections to the pool by state");
-  for (const auto& [key, row] : rows) {
+  auto& states = out.family("proxy_links", MetricType::Gauge, "Connections to the pool by mode and state");
+  const auto add_states = [&](const metrics::pool_row& row, link_mode mode, const std::array<std::uint64_t, metrics::link_states>& counts) {
     for (std::size_t state = 0; state < metrics::link_states; ++state) {
       auto with_state = names(row);
+      with_state.push_back({"mode", std::string(name(mode))});
       with_state.push_back({"state", std::string(metrics::name(static_cast<metrics::link_state>(state)))});
-      out.add(states, std::move(with_state), static_cast<double>(row.links[state]));
+      out.add(states, std::move(with_state), static_cast<double>(counts[state]));
     }
+  };
+  for (const auto& [key, row] : rows) {
+    add_states(row, link_mode::dedicated, row.links);
+    add_states(row, link_mode::shared, row.shared_links);
   }
   each("proxy_link_connects_total", MetricType::Counter, "Attempts to connect to the pool",
        [](const auto& row) { return row.connects; });
@@ -161,6 +196,34 @@ void add_pools(page& out, const metrics::snapshot& now) {
        [](const auto& row) { return row.refused_logins; });
   each("proxy_link_protocol_errors_total", MetricType::Counter, "Lines or fields from the pool that could not be used",
        [](const auto& row) { return row.protocol_errors; });
+  each("proxy_shares_held_back_total", MetricType::Counter,
+       "Shares that were accepted here and not sent to the pool, because they did not meet its target",
+       [](const auto& row) { return row.held_back; });
+  each("proxy_shares_unchecked_total", MetricType::Counter,
+       "Shares that went to the pool without the check of their proof of work, because too many waited for it",
+       [](const auto& row) { return row.unchecked; });
+  auto& rejected = out.family("proxy_local_rejects_total", MetricType::Counter,
+                              "Shares that the proxy itself rejected, by reason; reasons without any are left out");
+  for (const auto& [key, row] : rows) add_reasons(out, rejected, names(row), row.rejected_here);
+}
+
+void add_shared_links(page& out, const metrics::snapshot& now) {
+  const auto each = [&](std::string_view name, std::string_view help, auto&& value) {
+    auto& made = out.family(name, MetricType::Gauge, help);
+    for (const auto& row : now.links)
+      if (const std::optional<double> shown = value(row))
+        out.add(made, {{"user", row.account}, {"pool", row.pool}, {"link", std::to_string(row.link)}}, *shown);
+  };
+  each("proxy_link_up", "1 while the shared link is live, else 0",
+       [](const metrics::link_row& row) { return row.state == metrics::link_state::live ? 1.0 : 0.0; });
+  each("proxy_link_lanes_used", "Workers of the shared link, those of kept sessions too",
+       [](const metrics::link_row& row) { return static_cast<double>(row.workers); });
+  each("proxy_link_lanes", "Workers that the shared link takes",
+       [](const metrics::link_row& row) { return static_cast<double>(row.limit); });
+  each("proxy_link_difficulty", "Difficulty that the pool set for the shared link",
+       [](const metrics::link_row& row) { return row.difficulty; });
+  each("proxy_link_round_trip_seconds", "Time from a share on the shared link to the pool's verdict, averaged over the last ones",
+       [](const metrics::link_row& row) { return row.round_trip > 0 ? std::optional(row.round_trip) : std::nullopt; });
 }
 
 void add_totals(page& out, std::span<const total_record> committed) {
@@ -191,14 +254,7 @@ void add_totals(page& out, std::span<const total_record> committed) {
 
   auto& rejected = out.family("proxy_shares_rejected_total", MetricType::Counter,
                               "Shares rejected here or by the pool, by reason; reasons without any are left out");
-  for (const auto& row : committed) {
-    for (std::size_t reason = 0; reason < metrics::reject_reasons; ++reason) {
-      if (row.shares.rejected[reason] == 0) continue;
-      auto with_reason = names(row);
-      with_reason.push_back({"reason", std::string(metrics::name(static_cast<metrics::reject_reason>(reason)))});
-      out.add(rejected, std::move(with_reason), static_cast<double>(row.shares.rejected[reason]));
-    }
-  }
+  for (const auto& row : committed) add_reasons(out, rejected, names(row), row.shares.rejected);
 }
 
 struct event_help {
@@ -277,6 +333,7 @@ std::string exposition(const exposition_input& input) {
   page out(input.tag);
   add_workers(out, input.now);
   add_pools(out, input.now);
+  add_shared_links(out, input.now);
   add_totals(out, input.committed);
   add_events(out, input.now);
   add_round_trip(out, input.now.round_trip);

@@ -251,15 +251,16 @@ class Daemon:
             rows = [line for line in (last.text if last else "").splitlines() if line.startswith("proxy_")]
             raise AssertionError(f"{failure}\n" + "\n".join(rows)) from None
 
-    async def add_pool(self, address, algorithm="sha256d"):
-        status, text = await self.call("POST", "/api/v1/pools", {"pool": address, "algorithm": algorithm})
+    async def add_pool(self, address, algorithm="sha256d", **row):
+        """`row`: further members, such as mode and verify."""
+        status, text = await self.call("POST", "/api/v1/pools", {"pool": address, "algorithm": algorithm} | row)
         if status not in (200, 201):
             raise AssertionError(f"pool {address}: {status} {text}")
 
-    async def register(self, address, user="wallet", password=POOL_PASSWORD):
+    async def register(self, address, user="wallet", password=POOL_PASSWORD, **row):
         """An account on a pool that is known already; its name."""
         status, text = await self.call(
-            "POST", "/api/v1/users", {"pool": address, "user": user, "password": password}, token=None
+            "POST", "/api/v1/users", {"pool": address, "user": user, "password": password} | row, token=None
         )
         answer = json.loads(text)
         if status not in (200, 201) or answer["error"]:

@@ -105,6 +105,7 @@ class FakeMiner:
         self.source = None  # our host:port, the label `worker`
         self.changes = Changes()
         self.last_authorize = None
+        self._jobs_before = 0
         self.reading = reading
         self._counter = itertools.count(1)
         self._ids = itertools.count(1)
@@ -120,6 +121,8 @@ class FakeMiner:
         self.source = "%s:%d" % self._writer.get_extra_info("sockname")[:2]
         self.connects += 1
         self.connected = True
+        self.last_authorize = None
+        self._jobs_before = len(self.job_log)
         if self.reading:
             self._task = asyncio.create_task(self._read())
         return self
@@ -164,6 +167,10 @@ class FakeMiner:
     def reset(self):
         """Leaves with a reset, as a power cut behind a router looks."""
         self._leaving = True
+        self.drop()
+
+    def drop(self):
+        """The connection breaks; with `reconnect` the miner comes back, with its session id."""
         self._writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
         )
@@ -230,7 +237,16 @@ class FakeMiner:
             self.request("mining.extranonce.subscribe", [])
         await at_most(subscribed, "a reply to mining.subscribe", limit)
         self.last_authorize = await at_most(authorized, "a reply to mining.authorize", limit)
+        self.changes.note()
+        return self._is_in()
+
+    def _is_in(self):
         return bool(self.last_authorize and self.last_authorize.get("result") is True)
+
+    @property
+    def ready(self):
+        """Logged in on this connection, and it has brought a job."""
+        return self.connected and self._is_in() and len(self.job_log) > self._jobs_before
 
     async def start(self, limit=LIMIT):
         """Connects, logs in, waits for a job of the pool."""

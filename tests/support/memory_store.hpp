@@ -5,10 +5,13 @@
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "link_rules.hpp"
 #include "store/store.hpp"
 
 namespace stratumproxy::test {
@@ -32,7 +35,8 @@ class memory_store final : public stratumproxyd::store {
     return nullptr;
   }
 
-  stratumproxyd::registration register_user(std::string_view pool, std::string_view user, std::string_view password) override {
+  stratumproxyd::registration register_user(std::string_view pool, std::string_view user, std::string_view password,
+                                            std::optional<stratumproxy::link_mode> mode) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
@@ -40,14 +44,17 @@ class memory_store final : public stratumproxyd::store {
     if (row == pools_.end()) return {write_outcome::unknown_pool, {}, "unknown pool"};
     const auto kind = std::ranges::find(algorithms_, row->algorithm, &stratumproxy::algorithm::info::name);
     if (kind->speaks != stratumproxy::dialect::bitcoin) return {write_outcome::unsupported, {}, "this dialect is not built"};
-    const auto [found, fresh] = accounts_.try_emplace({std::string(pool), std::string(user), std::string(password)}, "");
+    if (mode == stratumproxy::link_mode::shared)
+      if (const auto fault = stratumproxyd::link_fault(*row, *mode); !fault.empty()) return {write_outcome::unsupported, {}, fault};
+    const auto [found, fresh] = accounts_.try_emplace({std::string(pool), std::string(user), std::string(password)}, "", mode);
     if (fresh) {
       char name[17];
       std::snprintf(name, sizeof name, "%016zx", accounts_.size());
-      found->second = name;
+      found->second.first = name;
       ++writes;
     }
-    return {fresh ? write_outcome::created : write_outcome::exists, found->second, {}};
+    if (mode && found->second.second != mode) return {write_outcome::conflict, {}, "the account is there with another mode"};
+    return {fresh ? write_outcome::created : write_outcome::exists, found->second.first, {}};
   }
 
   std::vector<stratumproxy::algorithm::info> algorithms() override {
@@ -86,7 +93,9 @@ class memory_store final : public stratumproxyd::store {
     if (found != pools_.end()) {
       const bool same = found->algorithm == value.algorithm &&
                         (!value.divider || found->divider.value_or(kind->divider) == *value.divider) &&
-                        found->login_template == value.login_template && found->reconnect_hosts == value.reconnect_hosts;
+                        found->login_template == value.login_template && found->reconnect_hosts == value.reconnect_hosts &&
+                        found->mode == value.mode && found->verify == value.verify && found->vardiff == value.vardiff &&
+                        found->fixed_difficulty == value.fixed_difficulty && found->rig_logins == value.rig_logins;
       return same ? write_outcome::exists : write_outcome::conflict;
     }
     pools_.push_back(value);
@@ -129,7 +138,7 @@ class memory_store final : public stratumproxyd::store {
   std::mutex mutex_;
   std::vector<stratumproxy::algorithm::info> algorithms_;
   std::vector<stratumproxyd::pool_record> pools_;
-  std::map<std::tuple<std::string, std::string, std::string>, std::string> accounts_;
+  std::map<std::tuple<std::string, std::string, std::string>, std::pair<std::string, std::optional<stratumproxy::link_mode>>> accounts_;
   std::map<std::tuple<std::string, std::string, std::string, std::string>, stratumproxy::metrics::share_counts> totals_;
 };
 

@@ -1,7 +1,12 @@
 """Lines and jobs of the Bitcoin dialect, as both the fake pool and the fake miner use them."""
 import dataclasses
+import hashlib
 import json
 import random
+
+
+def sha256d(data):
+    return hashlib.sha256(hashlib.sha256(data).digest()).digest()
 
 
 def dump(message):
@@ -77,6 +82,17 @@ class Job:
     def coinbase(self, extranonce1, extranonce2):
         """The coinbase that is hashed, as hex."""
         return (self.coinb1 + extranonce1 + extranonce2 + self.coinb2).lower()
+
+    def header(self, coinbase, ntime, nonce, version):
+        """The 80 bytes that are hashed; the coinbase and the numbers as hex, the version as a number."""
+        at = self.coinb1_index
+        root = sha256d(bytes.fromhex(coinbase))
+        for branch in self.params[at + 2]:
+            root = sha256d(root + bytes.fromhex(branch))
+        previous = bytes.fromhex(self.params[1])
+        words = b"".join(previous[i : i + 4][::-1] for i in range(0, 32, 4))
+        numbers = (bytes.fromhex(digits)[::-1] for digits in (ntime, self.params[at + 4], nonce))
+        return version.to_bytes(4, "little") + words + root + b"".join(numbers)
 
 
 def make_job(source, job_id, clean=True, branches=3, ntime="66a00000", tail=(), lbry=False, version="20000000"):

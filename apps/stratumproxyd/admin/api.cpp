@@ -16,6 +16,7 @@
 
 #include "admin/json.hpp"
 #include "endpoint.hpp"
+#include "link_rules.hpp"
 #include "store/text.hpp"
 
 namespace stratumproxyd {
@@ -48,6 +49,11 @@ void put(writer& out, std::string_view key, double value) {
   // Whole numbers without a fraction, so that shell scripts can compare them.
   if (value == std::floor(value) && std::abs(value) < 9e15) out.Int64(static_cast<std::int64_t>(value));
   else out.Double(value);
+}
+
+void put_flag(writer& out, std::string_view key, bool value) {
+  out.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
+  out.Bool(value);
 }
 
 http_response as_response(const rapidjson::StringBuffer& buffer) {
@@ -117,6 +123,28 @@ class body {
     if (!parsed || *parsed < low || *parsed > high || *parsed != std::floor(*parsed))
       throw refusal{400, std::string(name) + " must be a whole number from " + std::to_string(low) + " to " + std::to_string(high)};
     return static_cast<unsigned>(*parsed);
+  }
+
+  std::optional<bool> optional_flag(std::string_view name) {
+    const auto value = take(name);
+    if (!value) return std::nullopt;
+    const auto* flag = std::get_if<bool>(&*value);
+    if (!flag) throw refusal{400, std::string(name) + " must be true or false"};
+    return *flag;
+  }
+
+  std::optional<stratumproxy::link_mode> optional_mode() {
+    const auto text = optional_text("mode", longest_name);
+    const auto known = text ? link_mode_from_name(*text) : std::nullopt;
+    if (text && !known) throw refusal{400, "mode must be dedicated or shared"};
+    return known;
+  }
+
+  std::optional<stratumproxy::verify_level> optional_verify() {
+    const auto text = optional_text("verify", longest_name);
+    const auto known = text ? verify_level_from_name(*text) : std::nullopt;
+    if (text && !known) throw refusal{400, "verify must be off, basic or full"};
+    return known;
   }
 
   std::vector<std::string> optional_texts(std::string_view name, std::size_t most) {
@@ -189,8 +217,9 @@ http_response register_user(const api_context& context, const http_request& requ
   const auto pool = members.text("pool", 1, longest_pool);
   const auto user = members.text("user", 1, longest_credential);
   const auto password = members.text("password", 0, longest_credential);
+  const auto mode = members.optional_mode();
   members.finish();
-  const auto result = context.database.register_user(pool_name(pool), user, password);
+  const auto result = context.database.register_user(pool_name(pool), user, password, mode);
   if (result.outcome == write_outcome::created || result.outcome == write_outcome::exists) {
     if (context.on_registered) context.on_registered(result.name);
     return http_named(201, result.name);
@@ -260,6 +289,11 @@ http_response list_pools(const api_context& context) {
     if (each.divider) put(out, "divider", *each.divider);
     put(out, "login_template", each.login_template);
     put(out, "reconnect_hosts", each.reconnect_hosts);
+    put(out, "mode", name(each.mode));
+    put(out, "verify", name(each.verify));
+    put_flag(out, "vardiff", each.vardiff);
+    put_flag(out, "fixed_difficulty", each.fixed_difficulty);
+    put_flag(out, "rig_logins", each.rig_logins);
     put(out, "source", each.source);
     out.EndObject();
   }
@@ -283,13 +317,31 @@ http_response add_pool(const api_context& context, const http_request& request) 
     if (!parsed) throw refusal{400, "reconnect_hosts must hold host names without ports"};
     value.reconnect_hosts.push_back(parsed->host);
   }
+  const auto mode = members.optional_mode();
+  const auto verify = members.optional_verify();
+  const auto vardiff = members.optional_flag("vardiff");
+  const auto fixed_difficulty = members.optional_flag("fixed_difficulty");
+  const auto rig_logins = members.optional_flag("rig_logins");
   members.finish();
   value.pool = pool_name(pool);
   // What is not given is as in the row that is there already, if one is.
+  pool_record links;
   for (const auto& there : context.database.pools()) {
     if (there.pool != value.pool) continue;
     if (!given_template) value.login_template = there.login_template;
     if (value.reconnect_hosts.empty()) value.reconnect_hosts = there.reconnect_hosts;
+    links = there;
+  }
+  value.mode = mode.value_or(links.mode);
+  value.verify = verify.value_or(links.verify);
+  value.vardiff = vardiff.value_or(links.vardiff);
+  value.fixed_difficulty = fixed_difficulty.value_or(links.fixed_difficulty);
+  value.rig_logins = rig_logins.value_or(links.rig_logins);
+  for (const auto& known : context.database.algorithms()) {
+    if (known.name != value.algorithm && std::ranges::find(known.aliases, value.algorithm) == known.aliases.end()) continue;
+    value.algorithm = known.name;
+    if (const auto fault = link_fault(value, value.mode); !fault.empty()) throw refusal{422, fault};
+    break;
   }
   return written(context.database.add_pool(value), value.pool, "the pool is there with other values");
 }

@@ -42,4 +42,9 @@ double number_of(const sql_value& value) {
   return 0;
 }
 
+bool flag_of(const sql_value& value) {
+  const auto text = text_of(value);
+  return text == "t" || text == "1";
+}
+
 }  // namespace stratumproxyd

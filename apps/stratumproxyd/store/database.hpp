@@ -23,6 +23,8 @@ using sql_row = std::vector<sql_value>;
 [[nodiscard]] std::string text_of(const sql_value& value);
 [[nodiscard]] std::int64_t integer_of(const sql_value& value);
 [[nodiscard]] double number_of(const sql_value& value);
+/// Reads a column of truth values: BOOLEAN there, 0 and 1 here.
+[[nodiscard]] bool flag_of(const sql_value& value);
 [[nodiscard]] inline bool is_null(const sql_value& value) {
   return std::holds_alternative<std::monostate>(value);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "link_rules.hpp"
 #include "text.hpp"
 
 namespace stratumproxyd {
@@ -42,10 +43,13 @@ bool insert_pool(sql_session& session, const endpoint& address, const std::strin
   if (value.divider) divider = *value.divider;
   return !session
               .query(
-                  "INSERT INTO pools (host, port, algorithm, divider, login_template, reconnect_hosts, source) "
-                  "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id",
+                  "INSERT INTO pools (host, port, algorithm, divider, login_template, reconnect_hosts, source, "
+                  "mode, verify, vardiff, fixed_difficulty, rig_logins) "
+                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id",
                   {address.host, std::int64_t{address.port}, algorithm, divider, value.login_template,
-                   host_list(value.reconnect_hosts), value.source})
+                   host_list(value.reconnect_hosts), value.source, std::string(name(value.mode)),
+                   std::string(name(value.verify)), std::int64_t{value.vardiff}, std::int64_t{value.fixed_difficulty},
+                   std::int64_t{value.rig_logins}})
               .empty();
 }
 

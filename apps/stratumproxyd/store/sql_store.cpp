@@ -4,12 +4,14 @@
 #include <cmath>
 #include <map>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "account_name.hpp"
 #include "endpoint.hpp"
+#include "link_rules.hpp"
 #include "pool_rows.hpp"
 #include "text.hpp"
 #include "totals_sql.hpp"
@@ -46,6 +48,25 @@ std::string pool_name(const sql_value& host, const sql_value& port) {
   return pool.name();
 }
 
+constexpr const char* link_columns = "p.mode, p.verify, p.vardiff, p.fixed_difficulty, p.rig_logins";
+
+// `first` is the first of link_columns; To is a pool_record or a pool_info.
+template <class To>
+void read_link_columns(To& to, sql_row::const_iterator first) {
+  to.mode = link_mode_from_name(text_of(first[0])).value_or(to.mode);
+  to.verify = verify_level_from_name(text_of(first[1])).value_or(to.verify);
+  to.vardiff = flag_of(first[2]);
+  to.fixed_difficulty = flag_of(first[3]);
+  to.rig_logins = flag_of(first[4]);
+}
+
+bool same_links(const pool_record& a, const pool_record& b) {
+  const auto values = [](const pool_record& of) {
+    return std::tie(of.mode, of.verify, of.vardiff, of.fixed_difficulty, of.rig_logins);
+  };
+  return values(a) == values(b);
+}
+
 stratumproxy::dialect dialect_of(const sql_value& column) {
   const auto known = stratumproxy::dialect_from_name(text_of(column));
   return known ? *known : stratumproxy::dialect::other;
@@ -75,16 +96,18 @@ std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string
   std::vector<sql_row> rows;
   tables_->read(patience, [&](sql_session& session) {
     rows = session.query(
-        "SELECT u.revision, r.pool_user, r.pool_password, p.host, p.port, a.name, COALESCE(p.divider, a.divider), "
-        "a.coinb1_index, p.login_template, p.reconnect_hosts "
-        "FROM users u JOIN user_routes r ON r.account = u.name JOIN pools p ON p.id = r.pool "
-        "JOIN algorithms a ON a.name = p.algorithm WHERE u.name = $1 ORDER BY r.position",
+        fmt::format("SELECT u.revision, r.pool_user, r.pool_password, p.host, p.port, a.name, COALESCE(p.divider, a.divider), "
+                    "a.coinb1_index, p.login_template, p.reconnect_hosts, u.mode, {} "
+                    "FROM users u JOIN user_routes r ON r.account = u.name JOIN pools p ON p.id = r.pool "
+                    "JOIN algorithms a ON a.name = p.algorithm WHERE u.name = $1 ORDER BY r.position",
+                    link_columns),
         {std::string(name)});
   });
   if (rows.empty()) return nullptr;
   auto found = std::make_shared<stratumproxy::account>();
   found->name = name;
   found->revision = static_cast<std::uint64_t>(integer_of(rows[0][0]));
+  found->mode = link_mode_from_name(text_of(rows[0][10]));
   for (const auto& row : rows) {
     stratumproxy::account_route route;
     route.user = text_of(row[1]);
@@ -96,12 +119,14 @@ std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string
     route.pool.coinb1_index = static_cast<unsigned>(integer_of(row[7]));
     route.pool.login_template = text_of(row[8]);
     route.pool.reconnect_hosts = split(text_of(row[9]));
+    read_link_columns(route.pool, row.begin() + 11);
     found->routes.push_back(std::move(route));
   }
   return found;
 }
 
-registration sql_store::register_user(std::string_view pool, std::string_view user, std::string_view password) {
+registration sql_store::register_user(std::string_view pool, std::string_view user, std::string_view password,
+                                      std::optional<stratumproxy::link_mode> mode) {
   require_storable(user, longest_credential, "user");
   require_storable(password, longest_credential, "password");
   const auto address = parse_pool(pool);
@@ -112,26 +137,39 @@ registration sql_store::register_user(std::string_view pool, std::string_view us
 
   tables_->write(patience, [&](sql_session& session) {
     const auto pools = session.query(
-        "SELECT p.id, a.dialect FROM pools p JOIN algorithms a ON a.name = p.algorithm WHERE p.host = $1 AND p.port = $2",
+        fmt::format("SELECT p.id, p.algorithm, a.dialect, {} FROM pools p JOIN algorithms a ON a.name = p.algorithm "
+                    "WHERE p.host = $1 AND p.port = $2",
+                    link_columns),
         {address->host, std::int64_t{address->port}});
     if (pools.empty()) return;
-    if (const auto dialect = text_of(pools[0][1]); dialect != "bitcoin") {
+    if (const auto dialect = text_of(pools[0][2]); dialect != "bitcoin") {
       result.outcome = write_outcome::unsupported;
       result.error = fmt::format("pool {} speaks {}, which this proxy does not speak", pool, dialect);
       return;
     }
+    if (mode == stratumproxy::link_mode::shared) {
+      pool_record row;
+      row.algorithm = text_of(pools[0][1]);
+      read_link_columns(row, pools[0].begin() + 3);
+      if (const auto fault = link_fault(row, *mode); !fault.empty()) {
+        result.outcome = write_outcome::unsupported;
+        result.error = fmt::format("pool {}: {}", pool, fault);
+        return;
+      }
+    }
     const sql_value id = integer_of(pools[0][0]);
     const auto existing = [&] {
       return session.query(
-          "SELECT account FROM user_routes WHERE pool = $1 AND pool_user = $2 AND pool_password = $3 "
-          "AND position = 0",
+          "SELECT r.account, u.mode FROM user_routes r JOIN users u ON u.name = r.account "
+          "WHERE r.pool = $1 AND r.pool_user = $2 AND r.pool_password = $3 AND r.position = 0",
           {id, std::string(user), std::string(password)});
     };
     auto rows = existing();
     result.outcome = write_outcome::exists;
     if (rows.empty()) {
       const auto name = random_account_name();
-      (void)session.query("INSERT INTO users (name) VALUES ($1)", {name});
+      (void)session.query("INSERT INTO users (name, mode) VALUES ($1, $2)",
+                          {name, mode ? sql_value(std::string(stratumproxyd::name(*mode))) : sql_value()});
       // Waits for a transaction that inserts the same registration; if that one commits, nothing is inserted here.
       rows = session.query(
           "INSERT INTO user_routes (account, position, pool, pool_user, pool_password) "
@@ -145,6 +183,11 @@ registration sql_store::register_user(std::string_view pool, std::string_view us
       }
     }
     if (rows.empty()) throw store_unavailable("the account was removed at this moment");
+    if (mode && result.outcome == write_outcome::exists && link_mode_from_name(text_of(rows[0][1])) != mode) {
+      result.outcome = write_outcome::conflict;
+      result.error = "the account is there with another mode";
+      return;
+    }
     result.name = text_of(rows[0][0]);
     result.error.clear();
   });
@@ -197,9 +240,10 @@ write_outcome sql_store::add_algorithm(const stratumproxy::algorithm::info& valu
 std::vector<pool_record> sql_store::pools() {
   std::vector<sql_row> rows;
   tables_->read(patience, [&](sql_session& session) {
-    rows = session.query(
-        "SELECT host, port, algorithm, divider, login_template, reconnect_hosts, source FROM pools "
-        "ORDER BY host, port");
+    rows = session.query(fmt::format(
+        "SELECT p.host, p.port, p.algorithm, p.divider, p.login_template, p.reconnect_hosts, p.source, {} FROM pools p "
+        "ORDER BY p.host, p.port",
+        link_columns));
   });
   std::vector<pool_record> found;
   for (const auto& row : rows) {
@@ -210,6 +254,7 @@ std::vector<pool_record> sql_store::pools() {
     record.login_template = text_of(row[4]);
     record.reconnect_hosts = split(text_of(row[5]));
     record.source = text_of(row[6]);
+    read_link_columns(record, row.begin() + 7);
     found.push_back(std::move(record));
   }
   return found;
@@ -231,14 +276,18 @@ write_outcome sql_store::add_pool(const pool_record& value) {
     }
     outcome = write_outcome::created;
     if (insert_pool(session, *address, algorithm, value)) return;
-    const auto there = session.query(
-        "SELECT p.algorithm, COALESCE(p.divider, a.divider), p.login_template, p.reconnect_hosts "
-        "FROM pools p JOIN algorithms a ON a.name = p.algorithm WHERE p.host = $1 AND p.port = $2",
-        {address->host, std::int64_t{address->port}});
+    const auto there =
+        session.query(fmt::format("SELECT p.algorithm, COALESCE(p.divider, a.divider), p.login_template, p.reconnect_hosts, {} "
+                                  "FROM pools p JOIN algorithms a ON a.name = p.algorithm WHERE p.host = $1 AND p.port = $2",
+                                  link_columns),
+                      {address->host, std::int64_t{address->port}});
     if (there.empty()) throw store_unavailable("the pool was removed at this moment");
     const auto& row = there[0];
+    pool_record links;
+    read_link_columns(links, row.begin() + 4);
     const bool same = text_of(row[0]) == algorithm && (!value.divider || number_of(row[1]) == *value.divider) &&
-                      text_of(row[2]) == value.login_template && text_of(row[3]) == host_list(value.reconnect_hosts);
+                      text_of(row[2]) == value.login_template && text_of(row[3]) == host_list(value.reconnect_hosts) &&
+                      same_links(links, value);
     outcome = same ? write_outcome::exists : write_outcome::conflict;
   });
   return outcome;

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "database.hpp"
@@ -17,7 +18,8 @@ class sql_store final : public store {
   explicit sql_store(std::unique_ptr<database> tables);
 
   std::shared_ptr<const stratumproxy::account> find_account(std::string_view name) override;
-  registration register_user(std::string_view pool, std::string_view user, std::string_view password) override;
+  registration register_user(std::string_view pool, std::string_view user, std::string_view password,
+                             std::optional<stratumproxy::link_mode> mode) override;
   std::vector<stratumproxy::algorithm::info> algorithms() override;
   write_outcome add_algorithm(const stratumproxy::algorithm::info& value) override;
   std::vector<pool_record> pools() override;

@@ -31,6 +31,11 @@ struct pool_record {
   std::optional<double> divider;               ///< overrides the algorithm's
   std::string login_template = "{user}.{rig}";
   std::vector<std::string> reconnect_hosts;
+  stratumproxy::link_mode mode = stratumproxy::link_mode::dedicated;  ///< this and what follows as in stratumproxy::pool_info
+  stratumproxy::verify_level verify = stratumproxy::verify_level::basic;
+  bool vardiff = false;
+  bool fixed_difficulty = false;
+  bool rig_logins = false;
   std::string source;     ///< where a seeded row comes from, and its date; empty for rows of the operator
 };
 
@@ -41,7 +46,7 @@ enum class write_outcome : std::uint8_t {
   conflict,           ///< another row with that key is there, with other values
   unknown_pool,
   unknown_algorithm,
-  unsupported,        ///< the pool's algorithm speaks a dialect that is not built
+  unsupported,        ///< the pool's algorithm speaks a dialect that is not built, or its links cannot be shared
 };
 
 struct registration {
@@ -65,7 +70,9 @@ class store {
   /// The account with all that is needed to mine, or nothing. Names are compared byte by byte.
   virtual std::shared_ptr<const stratumproxy::account> find_account(std::string_view name) = 0;
   /// The same pool, user and password again give the same name; another password another name. `pool` is host:port in lower case.
-  virtual registration register_user(std::string_view pool, std::string_view user, std::string_view password) = 0;
+  /// `mode` takes the place of the pool's; conflict when it is given and the account is there with another, or with none.
+  virtual registration register_user(std::string_view pool, std::string_view user, std::string_view password,
+                                     std::optional<stratumproxy::link_mode> mode = std::nullopt) = 0;
 
   virtual std::vector<stratumproxy::algorithm::info> algorithms() = 0;
   /// created, exists (same divider, dialect and coinb1_index), or conflict. Aliases that are taken are left out.

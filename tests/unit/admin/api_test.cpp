@@ -220,6 +220,68 @@ TEST_CASE("pools are listed and added; an unknown algorithm is 404, another one 
         std::string::npos);
 }
 
+TEST_CASE("what a pool says of its links is listed, taken over from the row, and in conflict when it is another") {
+  api web;
+  const auto add = [&](const std::string& more) {
+    return web.status(post("/api/v1/pools", R"({"pool":"links.example:1","algorithm":"SHA256")" + more + "}"));
+  };
+  CHECK(add(R"(,"mode":"shared","verify":"full","vardiff":true,"rig_logins":true)") == 201);
+  CHECK(add("") == 201);
+  CHECK(add(R"(,"mode":"shared","fixed_difficulty":false)") == 201);
+  CHECK(add(R"(,"mode":"dedicated")") == 409);
+  CHECK(add(R"(,"vardiff":false)") == 409);
+  CHECK(add(R"(,"vardiff":false,"fixed_difficulty":true)") == 409);
+  CHECK(add(R"(,"verify":"off","vardiff":false,"mode":"dedicated")") == 409);
+  CHECK(add(R"(,"rig_logins":false)") == 409);
+  const auto list = body_of(web.ask(get("/api/v1/pools")));
+  CHECK(list.find(R"("mode":"shared","verify":"full","vardiff":true,"fixed_difficulty":false,"rig_logins":true,"source")") !=
+        std::string::npos);
+  CHECK(list.find(R"({"pool":"pool.example:3333","algorithm":"sha256d","login_template":"{user}.{rig}","reconnect_hosts":[],)"
+                  R"("mode":"dedicated","verify":"basic","vardiff":false,"fixed_difficulty":false,"rig_logins":false,"source":"")") !=
+        std::string::npos);
+  for (const std::string bad : {R"("mode":"both")", R"("mode":true)", R"("mode":null)", R"("verify":"yes")", R"("verify":1)",
+                                R"("vardiff":1)", R"("vardiff":"true")", R"("fixed_difficulty":null)", R"("rig_logins":[])"}) {
+    CAPTURE(bad);
+    CHECK(add("," + bad) == 400);
+  }
+}
+
+TEST_CASE("a pool with values that do not go together is 422 with the reason, and not written") {
+  api web;
+  const auto refused = [&](const std::string& algorithm, const std::string& more) {
+    const auto answer = web.ask(post("/api/v1/pools", R"({"pool":"x.example:1","algorithm":")" + algorithm + "\"," + more + "}"));
+    CHECK(status_of(answer) == 422);
+    return name_and_error(answer).second;
+  };
+  CHECK(refused("sha256d", R"("mode":"shared")") == "mode shared needs verify = full, or fixed_difficulty = true");
+  CHECK(refused("sha256d", R"("vardiff":true)") == "vardiff needs verify = full");
+  CHECK(refused("sha256d", R"("verify":"full","vardiff":true,"fixed_difficulty":true)") == "vardiff and fixed_difficulty exclude each other");
+  CHECK(refused("x11", R"("verify":"full")") == "no hash function is known for x11: verify can be basic or off");
+  CHECK(refused("x11", R"("mode":"shared")") == "no hash function is known for x11: mode shared needs fixed_difficulty = true");
+  CHECK(web.database.writes == 0);
+  CHECK(web.status(post("/api/v1/pools", R"({"pool":"x.example:1","algorithm":"no-such","mode":"shared"})")) == 404);
+  CHECK(web.status(post("/api/v1/pools", R"({"pool":"x.example:1","algorithm":"x11","mode":"shared","fixed_difficulty":true})")) == 201);
+}
+
+TEST_CASE("an account may have a mode of its own, which later requests neither change nor hide") {
+  api web;
+  CHECK(web.status(post("/api/v1/pools", R"({"pool":"checked.example:1","algorithm":"scrypt","verify":"full"})")) == 201);
+  const auto register_with = [&](const std::string& pool, const std::string& mode) {
+    return web.ask(post("/api/v1/users", R"({"pool":")" + pool + R"(","user":"u","password":"p","mode":)" + mode + "}"));
+  };
+  const auto first = register_with("checked.example:1", "\"shared\"");
+  CHECK(status_of(first) == 201);
+  CHECK(register_with("checked.example:1", "\"shared\"") == first);
+  CHECK(name_and_error(web.ask(post("/api/v1/users", user("checked.example:1", "u", "p")))) == name_and_error(first));
+  const auto other = register_with("checked.example:1", "\"dedicated\"");
+  CHECK(status_of(other) == 409);
+  CHECK(name_and_error(other) == std::pair<std::string, std::string>("", "the account is there with another mode"));
+  CHECK(status_of(register_with("pool.example:3333", "\"shared\"")) == 422);
+  CHECK(status_of(register_with("pool.example:3333", "\"dedicated\"")) == 201);
+  CHECK(status_of(register_with("pool.example:3333", "\"both\"")) == 400);
+  CHECK(status_of(register_with("pool.example:3333", "null")) == 400);
+}
+
 TEST_CASE("with a token the tables are closed and registration stays open") {
   api web("a-good-token");
   CHECK(web.status(get("/api/v1/pools")) == 401);

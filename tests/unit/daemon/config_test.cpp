@@ -75,6 +75,8 @@ TEST_CASE("without arguments the defaults of the design hold") {
   CHECK(settings.proxy.upstream.verdict_timeout == 60s);
   CHECK(settings.proxy.upstream.retry_min == 1s);
   CHECK(settings.proxy.upstream.retry_max == 60s);
+  CHECK(settings.proxy.upstream.max_workers_per_link == 256);
+  CHECK(settings.proxy.upstream.empty_link == 30s);
 }
 
 TEST_CASE("every key is taken from the file") {
@@ -124,6 +126,17 @@ refusal_min_seconds = 18
 refusal_max_seconds = 19
 share_wait_seconds = 20
 spread_seconds = 21
+[shared]
+max_workers_per_link = 100
+empty_link_seconds = 7
+[vardiff]
+shares_per_minute = 7.5
+minimum = 0.001
+maximum = 1e15
+first = 65536
+[checks]
+threads = 3
+max_queued = 99
 [limits]
 line_bytes = 4096
 first_message_seconds = 22
@@ -177,6 +190,14 @@ connections = 32
   CHECK(up.refusal_max == 19s);
   CHECK(up.share_wait == 20s);
   CHECK(up.spread == 21s);
+  CHECK(up.max_workers_per_link == 100);
+  CHECK(up.empty_link == 7s);
+  CHECK(settings.proxy.vardiff.shares_per_minute == 7.5);
+  CHECK(settings.proxy.vardiff.minimum == 0.001);
+  CHECK(settings.proxy.vardiff.maximum == 1e15);
+  CHECK(settings.proxy.vardiff.first == 65536);
+  CHECK(settings.proxy.checks.threads == 3);
+  CHECK(settings.proxy.checks.max_queued == 99);
   const auto& limits = settings.proxy.limits;
   CHECK(limits.line_bytes == 4096);
   CHECK(limits.first_message == 22s);
@@ -212,6 +233,8 @@ TEST_CASE("an empty file changes nothing") {
 TEST_CASE("an unknown key is refused with its line and the name that was meant") {
   CHECK(toml_error("[session]\n\ngrace_second = 1\n") == "x.toml:3: unknown key session.grace_second; did you mean grace_seconds?");
   CHECK(toml_error("[sesion]\n") == "x.toml:1: unknown section sesion; did you mean [session]?");
+  CHECK(toml_error("[vardif]\n") == "x.toml:1: unknown section vardif; did you mean [vardiff]?");
+  CHECK(toml_error("[shared]\nmax_workers = 1\n").find("x.toml:2: unknown key shared.max_workers") == 0);
   CHECK(toml_error("[web]\npassword_of_the_moon = 1\n") == "x.toml:2: unknown key web.password_of_the_moon");
   CHECK(toml_error("tag = \"x\"\n").find("x.toml:1: unknown section tag") == 0);
 }
@@ -227,12 +250,16 @@ TEST_CASE("values of the wrong type or out of range are refused with their line"
            "[split]\nmark_bytes = 0", "[split]\nminer_bytes = 9", "[split]\nby_agent = { \"a\" = 9 }", "[split]\nby_agent = { \"\" = 3 }",
            "[split]\nby_agent = 5", "[limits]\nline_bytes = 0", "[limits]\nin_flight = -1", "[limits]\nline_bytes = \"10\"",
            "[limits]\nconnections = 9223372036854775807", "[limits]\nauthorize_seconds = 0", "[limits]\nidle_seconds = []",
-           "[limits]\nerror_budget = 1979-05-27"}) {
+           "[limits]\nerror_budget = 1979-05-27", "[shared]\nmax_workers_per_link = 0", "[shared]\nmax_workers_per_link = 65537",
+           "[shared]\nempty_link_seconds = -1", "[vardiff]\nshares_per_minute = 0", "[vardiff]\nshares_per_minute = nan",
+           "[vardiff]\nminimum = 0", "[vardiff]\nminimum = 1e-10", "[vardiff]\nmaximum = 1e19", "[vardiff]\nfirst = \"1024\"",
+           "[checks]\nthreads = 257", "[checks]\nmax_queued = 0", "[checks]\nmax_queued = 1.5"}) {
     CAPTURE(line);
     CHECK(toml_error(line + "\n").find("x.toml:2: ") == 0);
   }
   CHECK(toml_error("stratum = \"x\"\n") == "x.toml:1: stratum must be a section: [stratum]");
   CHECK(toml_error("[limits]\nline_bytes = 0\n") == "x.toml:2: limits.line_bytes must be a whole number from 512 to 1048576");
+  CHECK(toml_error("[vardiff]\nfirst = -1\n") == "x.toml:2: vardiff.first must be a number from 2.3e-10 to 4.7e+18");
 }
 
 TEST_CASE("what is no TOML is refused with line and column, in one line") {
@@ -251,6 +278,9 @@ TEST_CASE("values that exclude each other are refused") {
   CHECK_FALSE(toml_error("[metrics]\nwindow_seconds = 1\n").empty());
   CHECK_FALSE(toml_error("[metrics]\nwindow_seconds = 481\n").empty());
   CHECK(toml_error("[metrics]\nwindow_seconds = 480\n").empty());
+  CHECK(toml_error("[vardiff]\nminimum = 4\nmaximum = 2\n") == "x.toml: no power of two lies between vardiff.minimum and vardiff.maximum");
+  CHECK_FALSE(toml_error("[vardiff]\nminimum = 1100\nmaximum = 2000\n").empty());
+  CHECK(toml_error("[vardiff]\nminimum = 1024\nmaximum = 1024\n").empty());
   CHECK_FALSE(error_of({"--stratum.addr", "127.0.0.1:9000", "--web.addr", "127.0.0.1:9000"}).empty());
   CHECK(error_of({"--stratum.addr", "127.0.0.1:0", "--web.addr", "127.0.0.1:0"}).empty());
 }

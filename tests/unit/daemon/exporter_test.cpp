@@ -100,6 +100,7 @@ TEST_CASE("a pool shows whether it is up, its divider and its links") {
   row.algorithm = "scrypt";
   row.divider = 65536;
   row.links[static_cast<std::size_t>(metrics::link_state::live)] = 2;
+  row.shared_links[static_cast<std::size_t>(metrics::link_state::waiting)] = 4;
   row.connects = 9;
   row.drops = 3;
   now.pools.push_back(row);
@@ -113,9 +114,62 @@ TEST_CASE("a pool shows whether it is up, its divider and its links") {
   CHECK(has(text, "proxy_pool_divider" + pool + "65536"));
   CHECK(has(text, "proxy_link_connects_total" + pool + "9"));
   CHECK(has(text, "proxy_link_drops_total" + pool + "3"));
-  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",state="live"} 2)"));
-  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",state="refused"} 0)"));
+  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",mode="dedicated",state="live"} 2)"));
+  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",mode="dedicated",state="refused"} 0)"));
+  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",mode="shared",state="waiting"} 4)"));
+  CHECK(has(text, R"(proxy_links{proxy="t",hash="scrypt",pool="pool.example:3333",mode="shared",state="live"} 0)"));
   CHECK(has(text, R"(proxy_pool_up{proxy="t",hash="scrypt",pool="dead.example:1"} 0)"));
+}
+
+TEST_CASE("a pool shows what the proxy did with shares by itself, summed over its rows") {
+  metrics::snapshot now;
+  metrics::pool_row row;
+  row.pool = "pool.example:3333";
+  row.algorithm = "scrypt";
+  row.shared_links[static_cast<std::size_t>(metrics::link_state::live)] = 1;
+  row.rejected_here[static_cast<std::size_t>(metrics::reject_reason::stale)] = 5;
+  row.rejected_here[static_cast<std::size_t>(metrics::reject_reason::duplicate)] = 1;
+  row.held_back = 100;
+  row.unchecked = 7;
+  now.pools = {row, row};
+  const auto text = page(now);
+  const std::string pool = R"({proxy="t",hash="scrypt",pool="pool.example:3333")";
+  CHECK(has(text, "proxy_pool_up" + pool + "} 1"));
+  CHECK(has(text, "proxy_links" + pool + R"(,mode="shared",state="live"} 2)"));
+  CHECK(has(text, "proxy_local_rejects_total" + pool + R"(,reason="stale"} 10)"));
+  CHECK(has(text, "proxy_local_rejects_total" + pool + R"(,reason="duplicate"} 2)"));
+  CHECK(text.find("reason=\"low_difficulty\"") == std::string::npos);
+  CHECK(has(text, "proxy_shares_held_back_total" + pool + "} 200"));
+  CHECK(has(text, "proxy_shares_unchecked_total" + pool + "} 14"));
+}
+
+TEST_CASE("a shared link shows its state, its lanes, its difficulty, and its latency once there is one") {
+  metrics::snapshot now;
+  now.links.push_back({.link = 12, .pool = "pool.example:3333", .account = "a", .state = metrics::link_state::live, .workers = 200,
+                       .limit = 256, .difficulty = 0.5, .round_trip = 0.125});
+  now.links.push_back({.link = 13, .pool = "pool.example:3333", .account = "a", .state = metrics::link_state::connecting, .limit = 256});
+  const auto text = page(now);
+  const std::string live = R"({proxy="t",user="a",pool="pool.example:3333",link="12"} )";
+  const std::string young = R"({proxy="t",user="a",pool="pool.example:3333",link="13"} )";
+  CHECK(has(text, "proxy_link_up" + live + "1"));
+  CHECK(has(text, "proxy_link_lanes_used" + live + "200"));
+  CHECK(has(text, "proxy_link_lanes" + live + "256"));
+  CHECK(has(text, "proxy_link_difficulty" + live + "0.5"));
+  CHECK(has(text, "proxy_link_round_trip_seconds" + live + "0.125"));
+  CHECK(has(text, "proxy_link_up" + young + "0"));
+  CHECK(has(text, "proxy_link_lanes_used" + young + "0"));
+  CHECK(has(text, "proxy_link_difficulty" + young + "0"));
+  CHECK(text.find("proxy_link_round_trip_seconds" + young) == std::string::npos);
+}
+
+TEST_CASE("the best share is that of all rows of a worker, and is not shown while none was checked") {
+  metrics::snapshot now;
+  now.workers = {worker("10.0.0.1:5"), worker("10.0.0.1:5", false), worker("10.0.0.2:6")};
+  now.workers[0].best_share = 4096.5;
+  now.workers[1].best_share = 1e12;
+  const auto text = page(now);
+  CHECK(has(text, "proxy_worker_best_share" + labels + "1000000000000"));
+  CHECK(text.find(R"(proxy_worker_best_share{proxy="t",worker="10.0.0.2:6")") == std::string::npos);
 }
 
 TEST_CASE("totals are those of the database, not those of the moment") {
@@ -189,7 +243,10 @@ TEST_CASE("events, gauges and the build are shown") {
 TEST_CASE("every metric is described in the documentation") {
   metrics::snapshot now;
   now.workers.push_back(worker("10.0.0.1:5"));
+  now.workers[0].best_share = 1;
   now.pools.push_back({.pool = "p:1", .algorithm = "scrypt"});
+  now.pools[0].rejected_here.fill(1);
+  now.links.push_back({.link = 1, .pool = "p:1", .account = "a", .round_trip = 1});
   auto kept = shares(1, 1, 1);
   kept.rejected.fill(1);
   for (const std::string_view name : {"authorizes_failed", "connections_accepted", "connections_closed", "connections_refused",
@@ -209,7 +266,7 @@ TEST_CASE("every metric is described in the documentation") {
     CHECK(documentation.find("| `" + name + "` |") != std::string::npos);
     ++found;
   }
-  CHECK(found > 50);
+  CHECK(found > 60);
 }
 
 TEST_CASE("label values are escaped") {

@@ -29,7 +29,9 @@ class scripted_store final : public store {
     if (away) throw store_unavailable("away");
     return answer;
   }
-  registration register_user(std::string_view, std::string_view, std::string_view) override { return {}; }
+  registration register_user(std::string_view, std::string_view, std::string_view, std::optional<stratumproxy::link_mode>) override {
+    return {};
+  }
   std::vector<stratumproxy::algorithm::info> algorithms() override { return {}; }
   write_outcome add_algorithm(const stratumproxy::algorithm::info&) override { return {}; }
   std::vector<pool_record> pools() override { return {}; }

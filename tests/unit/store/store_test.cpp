@@ -20,6 +20,8 @@
 using namespace stratumproxyd;
 using namespace std::chrono_literals;
 using store_test::test_database;
+using stratumproxy::link_mode;
+using stratumproxy::verify_level;
 
 namespace {
 
@@ -58,6 +60,9 @@ TEST_CASE("a new database knows the algorithms and at least 30 pools of 8 algori
     CHECK(kept->algorithm == shipped.algorithm);
     CHECK(kept->source == std::string(shipped.source.url) + ", " + std::string(shipped.source.date));
     CHECK(kept->login_template == "{user}.{rig}");
+    CHECK(kept->mode == link_mode::dedicated);
+    CHECK(kept->verify == verify_level::basic);
+    CHECK_FALSE((kept->vardiff || kept->fixed_difficulty || kept->rig_logins));
   }
   CHECK(pools.size() == known_pools().size());
   CHECK(pools.size() >= 30);
@@ -302,6 +307,126 @@ TEST_CASE("a pool of the operator's is found in any case, by alias, with its div
   CHECK(route.reconnect_hosts == mine.reconnect_hosts);
 }
 
+TEST_CASE("what a pool says of its links is kept, found with its accounts, and compared value by value") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  pool_record mine;
+  mine.pool = "mine.example:1";
+  mine.algorithm = "sha256d";
+  mine.mode = link_mode::shared;
+  mine.verify = verify_level::full;
+  mine.vardiff = true;
+  mine.rig_logins = true;
+  CHECK(store->add_pool(mine) == write_outcome::created);
+  CHECK(store->add_pool(mine) == write_outcome::exists);
+  const auto conflicts = [&](auto&& change) {
+    auto other = mine;
+    change(other);
+    return store->add_pool(other) == write_outcome::conflict;
+  };
+  CHECK(conflicts([](auto& row) { row.mode = link_mode::dedicated; }));
+  CHECK(conflicts([](auto& row) { row.verify = verify_level::off; }));
+  CHECK(conflicts([](auto& row) { row.vardiff = false; }));
+  CHECK(conflicts([](auto& row) { row.fixed_difficulty = true; }));
+  CHECK(conflicts([](auto& row) { row.rig_logins = false; }));
+
+  auto fixed = mine;
+  fixed.pool = "fixed.example:1";
+  fixed.verify = verify_level::off;
+  fixed.vardiff = fixed.rig_logins = false;
+  fixed.fixed_difficulty = true;
+  CHECK(store->add_pool(fixed) == write_outcome::created);
+
+  for (const auto& wanted : {mine, fixed}) {
+    const auto rows = store->pools();
+    const auto kept = std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.pool == wanted.pool; });
+    REQUIRE(kept != rows.end());
+    const auto account = store->find_account(store->register_user(wanted.pool, "farm", "x").name);
+    REQUIRE(account);
+    CHECK_FALSE(account->mode);
+    const auto same = [&](const auto& found) {
+      return found.mode == wanted.mode && found.verify == wanted.verify && found.vardiff == wanted.vardiff &&
+             found.fixed_difficulty == wanted.fixed_difficulty && found.rig_logins == wanted.rig_logins;
+    };
+    CHECK(same(*kept));
+    CHECK(same(account->routes[0].pool));
+  }
+}
+
+TEST_CASE("an account's own mode is kept; the same account with another mode is a conflict that changes nothing") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  pool_record checked;
+  checked.pool = "checked.example:1";
+  checked.algorithm = "scrypt";
+  checked.verify = verify_level::full;
+  REQUIRE(store->add_pool(checked) == write_outcome::created);
+
+  const auto made = store->register_user(checked.pool, "farm", "x", link_mode::shared);
+  CHECK(made.outcome == write_outcome::created);
+  for (const std::optional<link_mode> mode : {std::optional<link_mode>(), std::optional(link_mode::shared)}) {
+    const auto again = store->register_user(checked.pool, "farm", "x", mode);
+    CHECK(again.outcome == write_outcome::exists);
+    CHECK(again.name == made.name);
+  }
+  const auto other = store->register_user(checked.pool, "farm", "x", link_mode::dedicated);
+  CHECK(other.outcome == write_outcome::conflict);
+  CHECK(other.name.empty());
+  CHECK(other.error == "the account is there with another mode");
+  CHECK(store->find_account(made.name)->mode == link_mode::shared);
+
+  const auto plain = store->register_user(checked.pool, "plain", "x");
+  CHECK(store->register_user(checked.pool, "plain", "x", link_mode::dedicated).outcome == write_outcome::conflict);
+  CHECK_FALSE(store->find_account(plain.name)->mode);
+}
+
+TEST_CASE("an account with a mode of shared at a pool whose links cannot be shared is refused") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  const auto refused = store->register_user(pool, "farm", "x", link_mode::shared);
+  CHECK(refused.outcome == write_outcome::unsupported);
+  CHECK(refused.name.empty());
+  CHECK(refused.error == "pool btc.viabtc.io:3333: mode shared needs verify = full, or fixed_difficulty = true");
+  CHECK(store->register_user(pool, "farm", "x", link_mode::dedicated).outcome == write_outcome::created);
+  CHECK(store->register_user("rvn.2miners.com:6060", "farm", "x", link_mode::shared).error ==
+        "pool rvn.2miners.com:6060 speaks kawpow, which this proxy does not speak");
+}
+
+TEST_CASE("a database from before the link modes keeps its rows, and their links as they were") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const store_test::temporary_directory older;
+  for (const std::string kind : {"sqlite", "postgresql"}) {
+    std::filesystem::create_directory(older.path() / kind);
+    for (const std::string file : {"0001_pools_and_accounts.sql", "0002_totals.sql"})
+      std::filesystem::copy_file(std::filesystem::path(SPX_MIGRATIONS_SOURCE_DIR) / kind / file, older.path() / kind / file);
+  }
+  CHECK_THROWS(open_store(database.url(), older.path()));  // its tables are made; this program's statements want newer ones
+  database.run("INSERT INTO algorithms (name, divider, dialect) VALUES ('sha256d', 1, 'bitcoin')");
+  database.run("INSERT INTO pools (host, port, algorithm) VALUES ('old.example', 1, 'sha256d')");
+  database.run("INSERT INTO users (name) VALUES ('0123456789abcdef')");
+  database.run("INSERT INTO user_routes (account, position, pool, pool_user, pool_password) "
+               "VALUES ('0123456789abcdef', 0, (SELECT id FROM pools), 'farm', 'x')");
+
+  const auto account = database.open()->find_account("0123456789abcdef");
+  REQUIRE(account);
+  CHECK_FALSE(account->mode);
+  const auto& kept = account->routes[0].pool;
+  CHECK(kept.name() == "old.example:1");
+  CHECK(kept.mode == link_mode::dedicated);
+  CHECK(kept.verify == verify_level::basic);
+  CHECK_FALSE((kept.vardiff || kept.fixed_difficulty || kept.rig_logins));
+}
+
+TEST_CASE("the tables take no word that the program does not know") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto name = database.open()->register_user(pool, "farm", "x").name;
+  for (const std::string change : {"pools SET mode = 'Shared'", "pools SET mode = NULL", "pools SET verify = 'yes'",
+                                   "users SET mode = ''", "pools SET vardiff = NULL"})
+    CHECK_THROWS(database.run("UPDATE " + change));
+  database.run("UPDATE users SET mode = 'shared'");
+  CHECK(database.open()->find_account(name)->mode == link_mode::shared);
+}
+
 TEST_CASE("seeded rows that the operator deleted or changed stay so after a restart") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto before = database.open()->pools().size();
@@ -327,7 +452,7 @@ TEST_CASE("a database of a newer version is refused, with the versions, and left
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto account = database.open()->register_user(pool, "farm", "x").name;
   database.run("INSERT INTO stratumproxy_schema (version, name, applied_at) VALUES (99, 'future', 'now')");
-  CHECK_THROWS_WITH(database.open(), Catch::Contains("version 99") && Catch::Contains("knows 2"));
+  CHECK_THROWS_WITH(database.open(), Catch::Contains("version 99") && Catch::Contains("knows 3"));
   database.run("DELETE FROM stratumproxy_schema WHERE version = 99");
   CHECK(database.open()->find_account(account));
 }
