@@ -20,7 +20,6 @@
 
 #include "address.hpp"
 #include "ledger.hpp"
-#include "proxy_process.hpp"
 
 namespace stratumload {
 namespace {
@@ -142,7 +141,7 @@ bench_result run_bench(bench_options options) {
   auto target = simulated.where();
   if (!options.proxy.empty()) {
     own = std::make_unique<proxy_process>(options.proxy, options.proxy_threads);
-    options.miners.user = own->register_account(simulated.where().text(), {});
+    options.miners.user = own->register_account(simulated.where().text(), options.account);
     options.proxy_pid = own->pid();
     target = resolve(own->stratum());
   } else if (!options.through.empty()) {
@@ -221,6 +220,7 @@ bench_result run_bench(bench_options options) {
                1e6 * (after.cpu_seconds - before.cpu_seconds) /
                    static_cast<double>(final_counts.accepted + final_counts.rejected + final_counts.unknown),
                2);
+  values.add("pool_connections", "connections to the pool", book.pool_connections());
   values.add("disconnects", "connections that ended", final_counts.disconnects);
   values.add("held_back", "due, but could not be sent", final_counts.held_back);
 

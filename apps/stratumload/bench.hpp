@@ -8,12 +8,14 @@
 #include "figures.hpp"
 #include "miners.hpp"
 #include "pool.hpp"
+#include "proxy_process.hpp"
 
 namespace stratumload {
 
 struct bench_options {
   std::string proxy;  ///< program to start between; empty: none
   unsigned proxy_threads = 0;
+  proxy_process::account account;  ///< what is registered with it
   std::string through;  ///< HOST:PORT of something that listens already and connects to pool_listen; empty: nothing
   pid_t proxy_pid = 0;  ///< of that, for its memory and CPU time; 0: not measured
   std::string pool_listen = "127.0.0.1:0";

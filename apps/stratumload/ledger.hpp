@@ -67,6 +67,9 @@ class ledger {
   [[nodiscard]] bool arrived(std::uint32_t serial, verdict answer) noexcept;
   void arrived_invented() noexcept { ++head_->invented; }
   void arrived_altered() noexcept { ++head_->altered; }
+  void pool_connected() noexcept { head_->pool_connections.fetch_add(1, std::memory_order_relaxed); }
+  /// How often the pool was connected to.
+  [[nodiscard]] std::uint64_t pool_connections() const noexcept { return head_->pool_connections.load(std::memory_order_relaxed); }
 
   // When the pool began to send a job, in nanoseconds of the monotonic clock; 0: not yet.
   void job_sent(std::uint32_t job, std::int64_t at) noexcept { head_->job_sent[job % jobs].store(at); }
@@ -82,6 +85,7 @@ class ledger {
     std::uint64_t stray = 0;
     std::uint64_t invented = 0;
     std::uint64_t altered = 0;
+    std::atomic<std::uint64_t> pool_connections{0};
     std::atomic<std::int64_t> job_sent[jobs]{};
   };
 

@@ -38,7 +38,7 @@ void add_pool_options(CLI::App& app, pool_options& options) {
       ->check(CLI::Range(2, 16))
       ->capture_default_str();
   app.add_option("--difficulty", options.difficulty, "difficulty of every share")
-      ->check(CLI::Range(1e-9, 1e18))
+      ->check(CLI::Range(1e-10, 1e18))
       ->capture_default_str();
   app.add_option("--job-seconds", options.job_seconds, "a new job so often; 0: never")
       ->check(CLI::Range(0.0, 86'400.0))
@@ -200,7 +200,7 @@ int run(int argc, char** argv) {
   bench_options bench;
   bench.miners.user = "stratumload";
   auto* between = bench_role->add_option_group("between", "what is between pool and miners");
-  between->add_option("--proxy", bench.proxy, "this stratumproxyd, started with a database of its own");
+  auto* bench_proxy = between->add_option("--proxy", bench.proxy, "this stratumproxyd, started with a database of its own");
   between->add_option("--through", bench.through, "HOST:PORT of something that listens already, and connects to --pool-listen");
   bool direct = false;
   between->add_flag("--direct", direct, "nothing: the ceiling of this tool");
@@ -208,6 +208,15 @@ int run(int argc, char** argv) {
   bench_role->add_option("--proxy-threads", bench.proxy_threads, "threads of --proxy; 0: one for each core")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
+  bench_role->add_option("--mode", bench.account.mode, "links of --proxy to the pool: a worker each, or many workers on one")
+      ->check(CLI::IsMember({"dedicated", "shared"}))
+      ->needs(bench_proxy);
+  bench_role
+      ->add_option("--verify", bench.account.verify,
+                   "what --proxy checks of shares; full: the proof of work too, and the default difficulty is 2^-32, which "
+                   "every hash meets")
+      ->check(CLI::IsMember({"off", "basic", "full"}))
+      ->needs(bench_proxy);
   bench_role->add_option("--proxy-pid", bench.proxy_pid, "process behind --through: its memory and CPU time are measured");
   bench_role->add_option("--pool-listen", bench.pool_listen, "HOST:PORT of the simulated pool")->capture_default_str();
   bench_role->add_option("--user", bench.miners.user, "login for --through and --direct")->capture_default_str();
@@ -262,6 +271,8 @@ int run(int argc, char** argv) {
   if (*pool_role) return run_pool(listen, pool_settings, seconds, json);
   if (*miners_role) return run_miners(connect, miner_settings, mining_seconds, shares, json);
   if (*replay_role) return run_replay_role(replay, json);
+  // Simulated miners do not hash.
+  if (bench.account.verify == "full" && bench_role->count("--difficulty") == 0) bench.pool.difficulty = 0x1p-32;
   const auto result = run_bench(bench);
   print(result.values, json);
   return result.clean ? EXIT_SUCCESS : faults_found;

@@ -21,7 +21,7 @@ using namespace stratumproxy::protocol;
 constexpr std::uint32_t version_mask = 0x1fffe000;  // BIP 320
 constexpr std::size_t jobs_kept = 64;
 constexpr std::uint32_t longest_roll = 7'200;  // seconds that ntime may be ahead of the job's
-constexpr std::size_t most_users = 64;
+constexpr std::size_t most_users = 256;  // of one connection: rigs that share it
 constexpr int other_error = 20, stale_error = 21, duplicate_error = 22, difficulty_error = 23, unauthorized_error = 24;
 
 std::string repeated(std::string_view digits, std::size_t length) {
@@ -103,6 +103,7 @@ void pool::ready(std::uint32_t) {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ++counters_.connections;
+    if (book_) book_->pool_connected();
     // Two connections never get the same: the low bytes count.
     auto digits = fmt::format("{:0>{}}", fmt::format("{:016x}", next_extranonce1_++), 2 * options_.extranonce1_bytes);
     digits.erase(0, digits.size() - 2 * options_.extranonce1_bytes);

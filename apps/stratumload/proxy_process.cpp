@@ -15,7 +15,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <system_error>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "address.hpp"
+#include "stratumproxy/protocol/codec.hpp"
 
 namespace stratumload {
 namespace {
@@ -54,13 +54,17 @@ std::string word_after(const std::string& line, std::string_view key) {
   return {};
 }
 
-std::string object(std::initializer_list<std::pair<const char*, std::string>> members) {
+std::string object(const std::vector<std::pair<const char*, std::string>>& members, bool fixed_difficulty = false) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   writer.StartObject();
   for (const auto& [key, value] : members) {
     writer.Key(key);
     writer.String(value.c_str(), static_cast<rapidjson::SizeType>(value.size()));
+  }
+  if (fixed_difficulty) {
+    writer.Key("fixed_difficulty");
+    writer.Bool(true);
   }
   writer.EndObject();
   return {buffer.GetString(), buffer.GetSize()};
@@ -88,11 +92,12 @@ proxy_process::proxy_process(const std::string& program, unsigned threads) {
   if (!::mkdtemp(place.data())) throw std::system_error(errno, std::generic_category(), "mkdtemp");
   directory_ = place;
   const auto config = directory_ + "/stratumproxyd.toml";
-  // The limits that guard against crowds are in the way here: the crowd comes from one address to one pool.
+  // The limits that guard against crowds are in the way here: the crowd comes from one address to one pool, and where workers share
+  // links more of them fit than the proxy would let in by itself.
   std::ofstream(config) << "[stratum]\naddr = \"127.0.0.1:0\"\nthreads = " << threads
                         << "\n[web]\naddr = \"127.0.0.1:0\"\n[db]\nurl = \"sqlite:" << directory_ << "/accounts.db\"\n"
                         << "[log]\nlevel = \"warning\"\n[upstream]\nconnects_per_second = 100000\n"
-                        << "[limits]\nunauthorized_per_address = 100000\n";
+                        << "[limits]\nunauthorized_per_address = 100000\nconnections = 100000\n";
   int out[2];
   if (::pipe2(out, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
   pid_ = ::fork();
@@ -149,11 +154,19 @@ std::string proxy_process::post(std::string_view path, const std::string& body) 
   ::close(fd);
   const auto head_end = answer.find("\r\n\r\n");
   if (head_end == std::string::npos) throw std::runtime_error(fmt::format("the proxy does not answer {}", path));
-  return answer.substr(head_end + 4);
+  const auto content = answer.substr(head_end + 4);
+  if (!answer.starts_with("HTTP/1.1 2"))
+    throw std::runtime_error(fmt::format("the proxy refuses {}: {}", path, stratumproxy::protocol::printable(content, 200)));
+  return content;
 }
 
 std::string proxy_process::register_account(const std::string& pool, const account& wanted) const {
-  (void)post("/api/v1/pools", object({{"pool", pool}, {"algorithm", wanted.algorithm}}));
+  // Where shares are not checked, workers can share a link only under a difficulty that does not follow their sum.
+  const bool fixed_difficulty = wanted.mode == "shared" && wanted.verify != "full";
+  std::vector<std::pair<const char*, std::string>> row{{"pool", pool}, {"algorithm", wanted.algorithm}};
+  if (!wanted.mode.empty()) row.emplace_back("mode", wanted.mode);
+  if (!wanted.verify.empty()) row.emplace_back("verify", wanted.verify);
+  post("/api/v1/pools", object(row, fixed_difficulty));
   const auto answer = post("/api/v1/users", object({{"pool", pool}, {"user", wanted.user}, {"password", wanted.password}}));
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(answer.data(), answer.size());

@@ -30,6 +30,7 @@ class proxy_process {
 
   struct account {
     std::string user = "stratumload", password = "x", algorithm = "sha256d";
+    std::string mode, verify;  ///< of the pool, as the API calls them; empty: the proxy's default
   };
   /// Registers the pool and a user of it; gives the name to log in with. Throws std::runtime_error.
   [[nodiscard]] std::string register_account(const std::string& pool, const account& wanted) const;
@@ -39,7 +40,8 @@ class proxy_process {
 
  private:
   void stop();
-  [[nodiscard]] std::string post(std::string_view path, const std::string& body) const;
+  /// The body of the answer, whose status must be of the 200s. Throws std::runtime_error.
+  std::string post(std::string_view path, const std::string& body) const;
 
   std::string directory_;
   pid_t pid_ = -1;

@@ -15,6 +15,7 @@ from programs import Failure, Program, Stop, free_port, hold_signals, pause, wai
 
 THREADS = os.cpu_count()  # as many as stratumproxyd has by default
 CROWD = 9800
+SOAKED = 18_000
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"  # haproxy's place is not in every user's path
 DESCRIPTORS = 20_000  # two for each of the crowd, and some aside
 
@@ -24,9 +25,18 @@ LOADS = {
     "closed": Load("--workers 100 --jobs 0", 10),
     "open": Load("--workers 1000 --shares-per-second 2000 --jobs 0", 10),
     "crowd": Load(f"--workers {CROWD} --shares-per-second 500 --jobs 5", 2),
+    "soak": Load(f"--workers {SOAKED} --shares-per-second 2000 --jobs 0 --login-seconds 120", 600),
 }
-# A row of the table: name, words, the load, the key of its figure, how much of HAProxy's figure is allowed.
-Row = collections.namedtuple("Row", "name words load key unit decimals limit more_is_better")
+HAPROXY, STRATUMPROXY, DIRECT = "HAProxy", "stratumproxyd", "direct"
+SHARED_BASIC, SHARED_FULL = "shared, basic", "shared, full"  # stratumproxyd too, many workers on a link
+POOL_OPTIONS = {
+    STRATUMPROXY: [],
+    SHARED_BASIC: ["--mode", "shared", "--verify", "basic"],
+    SHARED_FULL: ["--mode", "shared", "--verify", "full"],
+}
+# A row of the table: name, words, the load, the key of its figure, how much of HAProxy's figure is allowed, what of stratumproxyd it is
+# about. `absolute`: the limit is the figure itself.
+Row = collections.namedtuple("Row", "name words load key unit decimals limit more_is_better way absolute", defaults=(STRATUMPROXY, False))
 ROWS = (
     Row("shares", "shares/s, 100 workers, closed loop", "closed", "shares_per_second", "/s", 0, 0.75, True),
     Row("cpu", "CPU per share, same run", "closed", "proxy_cpu_us_per_share", "us", 1, 1.4, False),
@@ -34,8 +44,17 @@ ROWS = (
     Row("job", "job to the last of 9,800 workers", "crowd", "job_to_last_ms", "ms", 0, 1.2, False),
     Row("memory", "memory per worker, 9,800 workers", "crowd", "proxy_kib_per_worker", "KiB", 2, 1.5, False),
     Row("login", "9,800 workers logged in", "crowd", "login_seconds", "s", 2, 1.5, False),
+    Row("shares-basic", "shared links, basic: shares/s, 100 workers", "closed", "shares_per_second", "/s", 0, 1.2, True, SHARED_BASIC),
+    Row("cpu-basic", "shared links, basic: CPU per share", "closed", "proxy_cpu_us_per_share", "us", 1, 0.8, False, SHARED_BASIC),
+    Row("shares-full", "shared links, full: shares/s, 100 workers", "closed", "shares_per_second", "/s", 0, 1.0, True, SHARED_FULL),
+    Row("cpu-full", "shared links, full: CPU per share", "closed", "proxy_cpu_us_per_share", "us", 1, 1.0, False, SHARED_FULL),
+    Row("job-shared", "shared links: job to the last of 9,800", "crowd", "job_to_last_ms", "ms", 0, 0.75, False, SHARED_FULL),
+    Row("memory-shared", "shared links: memory per worker", "crowd", "proxy_kib_per_worker", "KiB", 2, 1.2, False, SHARED_FULL, True),
+    Row("soak", "soak, 18,000 workers, 10 minutes: shares/s", "soak", "shares_per_second", "/s", 0, 1_990, True, SHARED_FULL, True),
+    Row("soak", "soak: shares lost", "soak", "lost", "", 0, 0, False, SHARED_FULL, True),
 )
-HAPROXY, STRATUMPROXY, DIRECT = "HAProxy", "stratumproxyd", "direct"
+NAMES = list(dict.fromkeys(row.name for row in ROWS))
+ONLY_WHEN_ASKED = ("soak",)
 
 HAPROXY_CONFIG = """\
 global
@@ -70,8 +89,8 @@ class Bench:
     def measure(self, between, load):
         """One run, with processes of its own: memory that an earlier run freed would be used first."""
         pool = free_port()
-        if between == STRATUMPROXY:
-            way = ["--proxy", self.daemon]
+        if between in POOL_OPTIONS:
+            way = ["--proxy", self.daemon, *POOL_OPTIONS[between]]
         elif between == DIRECT:
             way = ["--direct"]
         else:
@@ -88,7 +107,7 @@ class Bench:
             "stratumload", self.load, "bench", "--json", *way, "--pool-listen", f"127.0.0.1:{pool}", *options.split(),
             "--seconds", min(seconds, 2) if self.quick else seconds,
         )
-        wait_for(f"{load} through {between}", 300, lambda: bench.process.poll() is not None)
+        wait_for(f"{load} through {between}", 300 + seconds, lambda: bench.process.poll() is not None)
         figures = bench.figures()
         self.end()
         all_of_it = os.cpu_count() * (time.monotonic() - began)
@@ -119,28 +138,33 @@ def own_seconds():
 
 def result_of(row, runs):
     """A row of the table: the medians of what was measured, their ratio, and whether it is good enough."""
-    mine = [run for run in runs if run["load"] == row.load]
-    values = {way: [run[row.key] for run in mine if run["way"] == way and row.key in run] for way in (HAPROXY, STRATUMPROXY, DIRECT)}
+    mine = [run for run in runs if run["load"] == row.load and run["way"] in (HAPROXY, row.way, DIRECT)]
+    values = {way: [run[row.key] for run in mine if run["way"] == way and row.key in run] for way in (HAPROXY, row.way, DIRECT)}
     middle = {way: statistics.median(figures) for way, figures in values.items() if figures}
-    ratio = middle[STRATUMPROXY] / middle[HAPROXY] if middle[HAPROXY] else float("inf")
+    judged, ratio = middle[row.way], None
+    if not row.absolute:
+        judged = ratio = middle[row.way] / middle[HAPROXY] if middle[HAPROXY] else float("inf")
     return {
-        "row": row.name, "what": row.words, "unit": row.unit, "medians": middle, "values": values, "ratio": round(ratio, 3),
-        "to_reach": row.limit, "reached": ratio >= row.limit if row.more_is_better else ratio <= row.limit,
+        "row": row.name, "what": row.words, "unit": row.unit, "way": row.way, "medians": middle, "values": values,
+        "ratio": ratio and round(ratio, 3),
+        "to_reach": row.limit, "reached": judged >= row.limit if row.more_is_better else judged <= row.limit,
         "load_average": max(run["load_average"] for run in mine), "others_percent": max(run["others_percent"] for run in mine),
     }
 
 
 def figure(row, value):
-    return "-" if value is None else f"{value:,.{row.decimals}f} {row.unit}"
+    return "-" if value is None else f"{value:,.{row.decimals}f} {row.unit}".rstrip()
 
 
 def print_table(rows, results, runs):
     cells = [("", HAPROXY, STRATUMPROXY, "ratio", "to reach", "", DIRECT, "load", "others")]
     for row, result in zip(rows, results):
         sign = ">=" if row.more_is_better else "<="
+        limit = f"{row.limit:,g} {row.unit}".rstrip() if row.absolute else f"{row.limit:g}"
         cells.append((
-            row.words, *(figure(row, result["medians"].get(between)) for between in (HAPROXY, STRATUMPROXY)), f"{result['ratio']:.2f}",
-            f"{sign} {row.limit:g}", "yes" if result["reached"] else "NO", figure(row, result["medians"].get(DIRECT)),
+            row.words, *(figure(row, result["medians"].get(between)) for between in (HAPROXY, row.way)),
+            "-" if row.absolute else f"{result['ratio']:.2f}", f"{sign} {limit}", "yes" if result["reached"] else "NO",
+            figure(row, result["medians"].get(DIRECT)),
             f"{result['load_average']:.1f}", f"{result['others_percent']} %",
         ))
     widths = [max(map(len, column)) for column in zip(*cells)]
@@ -158,43 +182,52 @@ def note(text):
     print(text, file=sys.stderr, flush=True)
 
 
+def ways_of(rows, load):
+    """What a load goes through: HAProxy and nothing at all only where a row compares with them."""
+    mine = [row for row in rows if row.load == load]
+    ours = list(dict.fromkeys(row.way for row in mine))
+    return ours if all(row.absolute for row in mine) else [HAPROXY, *ours, DIRECT]
+
+
 def measure_all(bench, rows, rounds):
     runs = []
     for number in range(1, rounds + 1):
         for load in dict.fromkeys(row.load for row in rows):
-            for between in (HAPROXY, STRATUMPROXY, DIRECT):
+            for between in ways_of(rows, load):
                 run = bench.measure(between, load) | {"round": number, "load": load, "way": between}
                 runs.append(run)
-                shown = "  ".join(f"{row.name} {figure(row, run.get(row.key))}" for row in rows if row.load == load)
+                about = {row.key: row for row in reversed(rows) if row.load == load and between in (HAPROXY, row.way, DIRECT)}
+                shown = "  ".join(f"{row.name} {figure(row, run.get(row.key))}" for row in reversed(about.values()))
                 note(f"{number}/{rounds} {between:13}  {shown}  (load {run['load_average']}, others {run['others_percent']} %)"
                      + ("" if run["exit_code"] == 0 else "  FAULTS"))
     return runs
 
 
 def main():
-    names = [row.name for row in ROWS]
     parser = argparse.ArgumentParser(prog="scripts/benchmark", description="stratumproxyd and HAProxy in TCP mode, side by side.")
     parser.add_argument("--daemon", help=argparse.SUPPRESS)
     parser.add_argument("--load", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="runs of each, whose medians are compared (default: 5)")
-    parser.add_argument("--row", action="append", choices=names, help=f"only this one; may be repeated: {', '.join(names)}")
+    parser.add_argument("--row", action="append", choices=NAMES, help=f"only this one; may be repeated: {', '.join(NAMES)}; "
+                        f"{', '.join(ONLY_WHEN_ASKED)} is measured only when asked for")
     parser.add_argument("--quick", action="store_true", help="one round of short runs: whether it works, not how fast")
     parser.add_argument("--json", action="store_true", help="one JSON object, with every run")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds takes 1 or more")
-    rows = [row for row in ROWS if not options.row or row.name in options.row]
+    wanted = options.row or [name for name in NAMES if name not in ONLY_WHEN_ASKED]
+    rows = [row for row in ROWS if row.name in wanted]
     rounds = 1 if options.quick else options.rounds
     haproxy = shutil.which("haproxy", path=PROGRAM_PATH)
     hold_signals()
     with tempfile.TemporaryDirectory(prefix="stratumproxy-benchmark-") as directory:
         bench = Bench(options.daemon, options.load, haproxy, directory, options.quick)
         try:
-            if not haproxy:
+            if not haproxy and not all(row.absolute for row in rows):
                 raise Failure("there is no haproxy")
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS and any(row.load == "crowd" for row in rows):
-                raise Failure(f"{CROWD} workers need {DESCRIPTORS} descriptors, but the limit is {hard}: see ulimit -Hn")
+            if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS and any(row.load in ("crowd", "soak") for row in rows):
+                raise Failure(f"thousands of workers need {DESCRIPTORS} descriptors, but the limit is {hard}: see ulimit -Hn")
             runs = measure_all(bench, rows, rounds)
         except Failure as failure:
             note(f"scripts/benchmark: {failure}\n" + "\n".join((pathlib.Path(directory) / "log").read_text().splitlines()[-5:]))
