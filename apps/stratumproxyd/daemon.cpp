@@ -90,7 +90,7 @@ class daemon::impl {
       tag_ = proxy_->address();
       hold_tag(*database_, tag_, log_);
     }
-    flusher_.emplace(*database_, tag_, [this] { return snapshot().totals; }, log_);
+    flusher_.emplace(*database_, tag_, [this] { return snapshot(stratumproxy::metrics::scope::totals).totals; }, log_);
     flusher_->start(settings.metrics.flush);
     monitor_.emplace(*database_, log_);
 
@@ -152,8 +152,8 @@ class daemon::impl {
   }
 
   // A snapshot without any event was not taken: a proxy that runs counts some from its start.
-  stratumproxy::metrics::snapshot snapshot() {
-    auto taken = proxy_->snapshot();
+  stratumproxy::metrics::snapshot snapshot(stratumproxy::metrics::scope what = stratumproxy::metrics::scope::everything) {
+    auto taken = proxy_->snapshot(what);
     if (taken.events.empty()) throw std::runtime_error("a shard does not answer");
     return taken;
   }

@@ -118,6 +118,9 @@ struct event_row {
   std::uint64_t count = 0;
 };
 
+/// What a snapshot is wanted for: the workers are most of it.
+enum class scope : std::uint8_t { everything, totals };
+
 /// The state of a proxy at one moment, as values. Taking one costs the shards one copy, never a lock on the share path.
 struct snapshot {
   std::vector<worker_row> workers;

@@ -37,7 +37,7 @@ class proxy {
 
   /// A copy of the counters; waits for each shard's next free moment. Without any event when not running,
   /// or when a shard did not answer within 5 s.
-  [[nodiscard]] metrics::snapshot snapshot();
+  [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything);
 
  private:
   struct impl;

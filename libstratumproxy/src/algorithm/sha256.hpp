@@ -24,6 +24,9 @@ class sha256 {
 
 [[nodiscard]] inline digest256 sha256_of(std::span<const std::uint8_t> bytes) noexcept { return sha256().add(bytes).finish(); }
 
+/// Of a digest: one block, and so without what pieces of any length need.
+[[nodiscard]] digest256 sha256_of(const digest256& digest) noexcept;
+
 /// SHA-256 of the SHA-256 of two digests in a row: a node of a merkle tree.
 [[nodiscard]] digest256 sha256d_of_pair(const digest256& left, const digest256& right) noexcept;
 

@@ -31,8 +31,8 @@ struct proxy::impl {
 
   std::error_code start();
   void stop();
-  template <class T>
-  [[nodiscard]] std::vector<std::future<T>> ask(std::future<T> (net::shard_thread::*question)());
+  template <class T, class... Details>
+  [[nodiscard]] std::vector<std::future<T>> ask(std::future<T> (net::shard_thread::*question)(Details...), Details... details);
 
   const options config;
   account_source& accounts;
@@ -73,11 +73,11 @@ void proxy::impl::stop() {
   shell.reset();
 }
 
-template <class T>
-std::vector<std::future<T>> proxy::impl::ask(std::future<T> (net::shard_thread::*question)()) {
+template <class T, class... Details>
+std::vector<std::future<T>> proxy::impl::ask(std::future<T> (net::shard_thread::*question)(Details...), Details... details) {
   const std::lock_guard lock(mutex);
   std::vector<std::future<T>> answers;
-  for (const auto& shard : shards) answers.push_back((*shard.*question)());
+  for (const auto& shard : shards) answers.push_back((*shard.*question)(details...));
   return answers;
 }
 
@@ -106,10 +106,10 @@ bool proxy::drain(std::chrono::milliseconds limit) try {
 
 void proxy::stop() { impl_->stop(); }
 
-metrics::snapshot proxy::snapshot() try {
+metrics::snapshot proxy::snapshot(metrics::scope what) try {
   const time_point deadline = steady_clock::now() + snapshot_limit;
   metrics::snapshot all;
-  for (auto& part : impl_->ask(&net::shard_thread::snapshot)) {
+  for (auto& part : impl_->ask(&net::shard_thread::snapshot, what)) {
     // Half of the shards would look as if counters had fallen: all or nothing.
     if (part.wait_until(deadline) != std::future_status::ready) return {};
     all.merge(part.get());

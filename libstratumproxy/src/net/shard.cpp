@@ -22,6 +22,7 @@ constexpr std::chrono::seconds max_sweep{1};
 constexpr std::chrono::seconds linger_limit{1};
 constexpr std::size_t max_lingering = 256;
 constexpr int last_reads = 4;
+constexpr std::size_t most_unsettled = 128;  // connections with output that waits for the end of a wake-up
 
 close_reason reason_of(int error, const connection& who, time_point now) {
   if (error != ETIMEDOUT) return close_reason::reset;
@@ -166,29 +167,25 @@ void shard::on_ready(const connection::pointer& who, std::uint32_t events) {
 }
 
 void shard::on_input(const connection::pointer& from) {
-  wake_up([&] {
-    if (from->lingering) {
-      if (from->discard_input()) from->close();
-      return;
-    }
-    const auto got = ::recv(from->native(), input_.data(), input_.size(), 0);
-    if (got > 0) {
-      from->heard = now_;
-      manager_->receive(from->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
-    } else if (got == 0) {
-      if (from->peer() == side::pool) return lose(from, close_reason::peer_left);
-      from->want_input(false);
-      manager_->input_ended(from->channel, now_);
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      return lose(from, reason_of(errno, *from, now_));
-    }
-  });
+  if (from->lingering) {
+    if (from->discard_input()) from->close();
+    return;
+  }
+  const auto got = ::recv(from->native(), input_.data(), input_.size(), 0);
+  if (got > 0) {
+    from->heard = now_;
+    manager_->receive(from->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
+  } else if (got == 0) {
+    if (from->peer() == side::pool) return lose(from, close_reason::peer_left);
+    from->want_input(false);
+    manager_->input_ended(from->channel, now_);
+  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    return lose(from, reason_of(errno, *from, now_));
+  }
 }
 
 void shard::on_output(const connection::pointer& to) {
-  wake_up([&] {
-    if (!to->lingering) flush(to);
-  });
+  if (!to->lingering) flush(to);
 }
 
 void shard::on_dial_ready(dialer& attempt) {
@@ -350,11 +347,11 @@ void shard::drain(shard_task done) {
   drain_waiters_.push_back(std::move(done));
 }
 
-metrics::snapshot shard::snapshot() const {
+metrics::snapshot shard::snapshot(metrics::scope what) const {
   metrics::snapshot taken;
   taken.events.push_back({"connections_refused", "reason", "limit", refused_});
   taken.events.push_back({"descriptors_exhausted", "", "", exhaustions_});
-  taken.merge(manager_->snapshot(now_));
+  taken.merge(manager_->snapshot(now_, what));
   return taken;
 }
 
@@ -376,8 +373,15 @@ void shard::stop() {
 void shard::await_connections() {
   connections_ready_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const asio::error_code& error) {
     if (error || self->stopped_) return;
-    self->poller_.poll();
-    for (auto ready = self->poller_.next(); ready.who; ready = self->poller_.next()) self->on_ready(ready.who, ready.events);
+    // One wake-up for all that is ready: the shares that came over many connections go up a shared link in one write. But a job for
+    // thousands of workers does not wait in memory for the next one.
+    self->wake_up([&] {
+      self->poller_.poll();
+      for (auto ready = self->poller_.next(); ready.who; ready = self->poller_.next()) {
+        self->on_ready(ready.who, ready.events);
+        if (self->dirty_.size() >= most_unsettled) self->settle();
+      }
+    });
     if (!self->stopped_) self->await_connections();
   });
 }

@@ -55,7 +55,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   void arrive(migrant who);
   /// `done` is called once no worker is left; destroyed without it if the shard is stopped before.
   void drain(shard_task done);
-  [[nodiscard]] metrics::snapshot snapshot() const;
+  [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything) const;
   /// Closes everything; the io_context then runs out of work.
   void stop();
 

@@ -45,10 +45,10 @@ std::future<void> shard_thread::drain() {
   return drained;
 }
 
-std::future<metrics::snapshot> shard_thread::snapshot() {
+std::future<metrics::snapshot> shard_thread::snapshot(metrics::scope what) {
   std::promise<metrics::snapshot> answer;
   auto taken = answer.get_future();
-  impl_->mail->post([answer = std::move(answer)](shard& self) mutable { answer.set_value(self.snapshot()); });
+  impl_->mail->post([answer = std::move(answer), what](shard& self) mutable { answer.set_value(self.snapshot(what)); });
   return taken;
 }
 

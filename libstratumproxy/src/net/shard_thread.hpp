@@ -22,7 +22,7 @@ class shard_thread {
   void start();
   /// Ready when no worker is left.
   [[nodiscard]] std::future<void> drain();
-  [[nodiscard]] std::future<metrics::snapshot> snapshot();
+  [[nodiscard]] std::future<metrics::snapshot> snapshot(metrics::scope what);
   /// Closes everything at once and waits for the thread. Mail that it has not read is destroyed.
   void stop();
 

@@ -21,7 +21,7 @@ constexpr auto sent_away_window = std::chrono::minutes(10);
 }
 
 [[nodiscard]] std::string sent_away_key(const downstream_session& worker, const account& owner, const std::string& rig) {
-  return worker.address() + '\n' + worker.agent + '\n' + owner.name + '\n' + rig;
+  return worker.address() + '\n' + worker.agent() + '\n' + owner.name + '\n' + rig;
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ constexpr auto sent_away_window = std::chrono::minutes(10);
 // ---- subscribe -------------------------------------------------------------------------------------------------------
 
 bool session_manager::impl::worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) {
-  if (worker.agent.starts_with("stratumproxy/") && worker.agent.find(shard_.instance) != std::string::npos) {
+  if (worker.agent().starts_with("stratumproxy/") && worker.agent().find(shard_.instance) != std::string::npos) {
     protocol::encode_error(shard_.out, "null", 20, "this proxy is its own pool");
     shard_.flush(*worker.channel());
     worker_closes(worker, close_reason::wrong_protocol, "a loop: this proxy is its own pool", now);
@@ -38,7 +38,7 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
   auto named = session_id::parse(asked.session);
   if (!named && worker.handed_over) named = worker.login().expected_session;
   else if (!named) {
-    named = hints_->returning(worker.address(), worker.agent, worker.owner ? worker.owner->name : std::string(), now);
+    named = hints_->returning(worker.address(), worker.agent(), worker.owner ? worker.owner->name : std::string(), now);
   }
 
   if (named && !worker.handed_over && named->shard(settings_.shards) != settings_.shard) {
@@ -74,7 +74,7 @@ void session_manager::impl::resume_session(downstream_session& worker, time_poin
     attach(worker, *link, now);
     take_login(*link, worker, now);
     worker_wishes(worker, now);
-    log_worker(log_level::info, "worker_restored", worker, worker.agent);
+    log_worker(log_level::info, "worker_restored", worker, worker.agent());
   } else if (unused) {
     attach(worker, *unused, now);
   } else {
@@ -87,7 +87,7 @@ void session_manager::impl::give_identity(downstream_session& worker, downstream
   worker.session = session_id::make(shard_.random, settings_.shard, settings_.shards);
   sessions_[worker.session] = worker.id();
 
-  worker.miner_bytes = before && before->miner_bytes ? before->miner_bytes : miner_bytes_for(split, worker.agent);
+  worker.miner_bytes = before && before->miner_bytes ? before->miner_bytes : miner_bytes_for(split, worker.agent());
   if (before && before != &worker) worker.restores = before->id();
   if (before && !before->is_connected() && !before->claimed_by) {
     worker.mark = before->mark;
@@ -206,7 +206,7 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
   }
   worker_wishes(worker, now);
   log_worker(log_level::info, is_restored ? "worker_restored" : is_other ? "worker_moved" : "worker_authorized", worker,
-             worker.agent);
+             worker.agent());
 }
 
 // It has gone on as what it was before: the session that its subscribe named is free for others.
@@ -275,7 +275,7 @@ void session_manager::impl::worker_closes(downstream_session& worker, close_reas
     auto& record = sent_away_[sent_away_key(worker, *worker.owner, worker.rig)];
     if (record.times == 0 || now - record.since > sent_away_window) record = {0, now};
     ++record.times;
-    hints_->expect(worker.address(), worker.agent, worker.owner->name, worker.session, now + grace);
+    hints_->expect(worker.address(), worker.agent(), worker.owner->name, worker.session, now + grace);
   }
   if (reason == close_reason::version_mask && worker.owner) {
     // Once: whoever rolls on after that is told so at each share.
@@ -283,7 +283,7 @@ void session_manager::impl::worker_closes(downstream_session& worker, close_reas
     if (record.times != 0 && now - record.since <= sent_away_window) return;
     record = {1, now};
     hints_->expect_no_rolling(worker.address(), now + grace);
-    hints_->expect(worker.address(), worker.agent, worker.owner->name, worker.session, now + grace);
+    hints_->expect(worker.address(), worker.agent(), worker.owner->name, worker.session, now + grace);
   }
   shard_.host.close(*worker.channel(), reason);
   drop_connection(worker, reason, detail, now);

@@ -47,6 +47,7 @@ downstream_session::downstream_session(worker_id id, channel_id channel, std::st
     : accepted_at(now),
       last_sent(now),
       id_(id),
+      agent_(shard.agents.none()),
       channel_(channel),
       peer_(std::move(peer)),
       address_(std::move(address)),
@@ -61,7 +62,7 @@ worker_login& downstream_session::login() {
 worker_activity& downstream_session::activity() {
   if (!activity_) {
     const auto& config = shard_.config.metrics;
-    activity_ = std::make_unique<worker_activity>(worker_activity{.shares = {}, .window = {config.window, config.interval}});
+    activity_ = std::make_unique<worker_activity>(worker_activity{.shares = {}, .window = {config.window, config.interval}, .in_flight = {}});
     if (first_job_at_ != time_point::max()) activity_->window.start(first_job_at_);
   }
   return *activity_;
@@ -70,7 +71,11 @@ worker_activity& downstream_session::activity() {
 void downstream_session::add_work(double one, time_point now) { activity().window.add(one, now); }
 
 void downstream_session::reset_counts() noexcept {
-  activity_.reset();
+  if (activity_) {
+    activity_->shares = {};
+    activity_->window.reset();
+    activity_->best_hash = algorithm::uint256::max();
+  }
   first_job_at_ = time_point::max();
 }
 
@@ -84,7 +89,8 @@ double downstream_session::best_share() const noexcept {
 bool downstream_session::must_wait() const noexcept {
   const auto limit = shard_.config.limits.in_flight;
   // Answered submits stay in the queue behind one that has no verdict: that must end somewhere, too.
-  return looking_up_ || congested_ || waiting_ >= limit || in_flight_.size() >= 16 * limit;
+  if (looking_up_ || congested_) return true;
+  return activity_ && (activity_->waiting >= limit || activity_->in_flight.size() >= 16 * limit);
 }
 
 void downstream_session::receive(std::span<char> bytes, time_point now) {
@@ -130,7 +136,7 @@ void downstream_session::process(time_point now) {
   while (channel_ && !must_wait()) {
     const auto line = framer().next();
     if (!line) return listener_.worker_closes(*this, close_reason::line_too_long, "line too long", now);
-    empty_lines_ += framer().take_empty_lines();
+    empty_lines_ += static_cast<std::uint32_t>(framer().take_empty_lines());
     if (empty_lines_ > max_empty_lines) return listener_.worker_closes(*this, close_reason::error_budget, "empty lines", now);
     if (line->empty()) return;
     if (!subscribed_) login().line.assign(line->data(), line->size());
@@ -179,7 +185,8 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
 
     void operator()(const protocol::subscribe& m) const {
       if (!worker.subscribed_) {
-        worker.agent = protocol::printable(m.agent, m.agent.starts_with("stratumproxy/") ? max_proxy_agent : max_agent);
+        worker.agent_ = worker.shard_.agents.share(
+            protocol::printable(m.agent, m.agent.starts_with("stratumproxy/") ? max_proxy_agent : max_agent));
         if (!worker.listener_.worker_subscribes(worker, m, now)) return;
         worker.subscribed_ = true;
       }
@@ -292,14 +299,16 @@ void downstream_session::configure(std::string_view id, const protocol::configur
 
 void downstream_session::note_rig(const std::string& name) {
   constexpr std::size_t most = 64;
-  if (name.empty() || name == rig || more_rigs_.size() >= most) return;
-  if (std::find(more_rigs_.begin(), more_rigs_.end(), name) == more_rigs_.end()) more_rigs_.push_back(name);
+  if (name.empty() || name == rig) return;
+  if (!more_rigs_) more_rigs_ = std::make_unique<std::vector<std::string>>();
+  const bool is_known = std::find(more_rigs_->begin(), more_rigs_->end(), name) != more_rigs_->end();
+  if (!is_known && more_rigs_->size() < most) more_rigs_->push_back(name);
 }
 
 // Miners send the login they authorized with, the account alone, only the rig, or nothing; never another account's.
 bool downstream_session::is_own_name(std::string_view name) const {
   return name.empty() || split_login(name).account == owner->name || name == rig ||
-         std::find(more_rigs_.begin(), more_rigs_.end(), name) != more_rigs_.end();
+         (more_rigs_ && std::find(more_rigs_->begin(), more_rigs_->end(), name) != more_rigs_->end());
 }
 
 // Nothing instead of a share: its parameters could not be used.
@@ -342,9 +351,10 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   if (is_judged_here && (*ntime < form.ntime || *ntime - form.ntime > max_ntime_ahead))
     return bad(20, "ntime out of range", reject_reason::bad_time);
 
-  if (!terms->mark.empty()) shard_.prefix.assign(form.pad).append(terms->mark);
-  else shard_.prefix.clear();
-  outgoing_share out{.worker = id_, .sequence = next_sequence_, .difficulty = terms->difficulty, .login = what.own ? pool_login : 0,
+  shard_.prefix.clear();
+  if (!terms->lane.empty()) shard_.prefix.append(form.pad).append(terms->mark());
+  auto& mine = activity();
+  outgoing_share out{.worker = id_, .sequence = mine.next_sequence, .difficulty = terms->difficulty, .login = what.own ? pool_login : 0,
                      .prefix = shard_.prefix, .extranonce2 = share.extranonce2, .ntime = *ntime, .nonce = *nonce, .version_bits = {}};
   // Six parameters replace all bits of the pool's mask (BIP 310): what this miner does not roll is as in the job.
   const auto version = entry.job->version & form.version_mask;
@@ -354,7 +364,7 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
     if (!bits) return bad(20, "version bits are not up to 8 hex digits", reject_reason::bad_version);
     if ((*bits & ~terms->version_mask) != 0) {
       bad(20, "version bits outside of the mask", reject_reason::bad_version);
-      if (terms->version_mask == 0 && version_rolling && ++rolled_without_mask_ >= max_rolled_without_mask && channel_) {
+      if (terms->version_mask == 0 && version_rolling && ++mine.rolled_without_mask >= max_rolled_without_mask && channel_) {
         listener_.worker_closes(*this, close_reason::version_mask, "rolls version bits that the pool does not take", now);
       }
       return;
@@ -364,37 +374,38 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   if (is_judged_here && !entry.job->seen.insert(fingerprint(out))) return bad(22, "duplicate share", reject_reason::duplicate);
 
   // Its verdict may come from inside of submit().
-  ++next_sequence_;
-  auto& waiting = in_flight_.push_back({});
+  ++mine.next_sequence;
+  auto& waiting = mine.in_flight.push_back({});
   waiting.sequence = out.sequence;
   waiting.id = id;
-  ++waiting_;
+  ++mine.waiting;
   watch_ratio(false, now);
   if (link_of_job->submit(entry, out, now)) return;
-  in_flight_.pop_back();
-  --waiting_;
-  --next_sequence_;
+  mine.in_flight.pop_back();
+  --mine.waiting;
+  --mine.next_sequence;
   bad(21, "job not found: no pool to take it", reject_reason::no_pool);
 }
 
 void downstream_session::refuse(const ticket& share, int code, std::string_view text, reject_reason reason, time_point now) {
   if (share.own) ++activity().shares.rejected[static_cast<std::size_t>(reason)];
   ++share.totals->rejected[static_cast<std::size_t>(reason)];
+  auto& mine = activity();
   const auto earlier_waits = [&] {
-    for (std::size_t i = 0; i < in_flight_.size(); ++i) {
-      if (!in_flight_[i].is_answered && in_flight_[i].id == share.id) return true;
+    for (std::size_t i = 0; i < mine.in_flight.size(); ++i) {
+      if (!mine.in_flight[i].is_answered && mine.in_flight[i].id == share.id) return true;
     }
     return false;
   };
   if (earlier_waits()) {
     // Miners that give every submit the same id tell the answers apart by their order alone.
-    auto& entry = in_flight_.push_back({});
-    entry.sequence = next_sequence_++;
+    auto& entry = mine.in_flight.push_back({});
+    entry.sequence = mine.next_sequence++;
     entry.id = share.id;
     entry.is_judged = true;
     entry.how = {.outcome = outcome::rejected, .reason = reason, .code = code};
     entry.text = text;
-    ++waiting_;
+    ++mine.waiting;
   } else if (!share.id.empty()) {
     protocol::encode_error(shard_.out, share.id, code, text);
     shard_.flush(*channel_);
@@ -406,13 +417,14 @@ void downstream_session::refuse(const ticket& share, int code, std::string_view 
 
 void downstream_session::share_verdict(const judged_share& share, const verdict& how, bool counts, double of_divider,
                                        time_point now) {
+  auto& mine = activity();
   if (counts) {
-    auto& [shares, window, best_hash] = activity();
+    auto& shares = mine.shares;
     switch (how.outcome) {
       case outcome::accepted:
         ++shares.accepted;
         shares.accepted_one += share.difficulty / of_divider;
-        window.add(share.difficulty / of_divider, now);
+        mine.window.add(share.difficulty / of_divider, now);
         if (tuner_ && tuner_->share(share.difficulty, now)) is_retuned_ = true;
         if (how.is_local) break;
         ++shares.pool_accepted;
@@ -422,20 +434,21 @@ void downstream_session::share_verdict(const judged_share& share, const verdict&
       case outcome::unknown: ++shares.unknown; break;
     }
   }
-  if (in_flight_.empty() || !channel_ || share.worker != id_) return;
+  auto& in_flight = mine.in_flight;
+  if (in_flight.empty() || !channel_ || share.worker != id_) return;
   if (how.is_local && how.reason == reject_reason::low_difficulty && how.outcome == outcome::rejected) {
-    if (ratio_submits_ > 0) --ratio_submits_;  // it was counted as a good one when it came
+    if (mine.ratio_submits > 0) --mine.ratio_submits;  // it was counted as a good one when it came
     watch_ratio(true, now);
     if (!channel_) return;
   }
-  const std::uint32_t index = share.sequence - in_flight_.front().sequence;
-  if (index >= in_flight_.size()) return;
-  auto& judged = in_flight_[index];
+  const std::uint32_t index = share.sequence - in_flight.front().sequence;
+  if (index >= in_flight.size()) return;
+  auto& judged = in_flight[index];
   judged.is_judged = true;
   judged.how = how;
   const auto same_id_waits = [&] {
     for (std::uint32_t i = 0; i < index; ++i) {
-      if (!in_flight_[i].is_answered && in_flight_[i].id == judged.id) return true;
+      if (!in_flight[i].is_answered && in_flight[i].id == judged.id) return true;
     }
     return false;
   };
@@ -445,36 +458,37 @@ void downstream_session::share_verdict(const judged_share& share, const verdict&
   }
   answer(judged);
   judged.is_answered = true;
-  --waiting_;
-  for (std::uint32_t i = index + 1; i < in_flight_.size(); ++i) {
-    auto& next = in_flight_[i];
+  --mine.waiting;
+  for (std::uint32_t i = index + 1; i < in_flight.size(); ++i) {
+    auto& next = in_flight[i];
     if (next.is_answered || next.id != judged.id) continue;
     if (!next.is_judged) break;
     next.how.text = next.text;
     answer(next);
     next.is_answered = true;
-    --waiting_;
+    --mine.waiting;
   }
-  while (!in_flight_.empty() && in_flight_.front().is_answered) in_flight_.pop_front();
+  while (!in_flight.empty() && in_flight.front().is_answered) in_flight.pop_front();
   shard_.flush(*channel_);
 }
 
-void downstream_session::answer(const submitted& share) {
+void downstream_session::answer(const awaited_submit& share) {
   if (share.id.empty()) return;
   if (share.how.outcome == outcome::accepted) return protocol::encode_true(shard_.out, share.id);
   protocol::encode_error(shard_.out, share.id, share.how.code, share.how.text);
 }
 
 void downstream_session::watch_ratio(bool invalid, time_point now) {
+  auto& mine = activity();
   const auto& limits = shard_.config.limits;
-  if (now - ratio_since_ >= ratio_window) {
-    ratio_since_ = now;
-    ratio_submits_ = ratio_invalid_ = 0;
+  if (now - mine.ratio_since >= ratio_window) {
+    mine.ratio_since = now;
+    mine.ratio_submits = mine.ratio_invalid = 0;
   }
-  ++ratio_submits_;
-  if (invalid) ++ratio_invalid_;
-  if (invalid && channel_ && ratio_submits_ >= limits.invalid_minimum &&
-      std::uint64_t{ratio_invalid_} * 100 > std::uint64_t{ratio_submits_} * limits.invalid_ratio_percent) {
+  ++mine.ratio_submits;
+  if (invalid) ++mine.ratio_invalid;
+  if (invalid && channel_ && mine.ratio_submits >= limits.invalid_minimum &&
+      std::uint64_t{mine.ratio_invalid} * 100 > std::uint64_t{mine.ratio_submits} * limits.invalid_ratio_percent) {
     listener_.worker_closes(*this, close_reason::invalid_shares, "too many invalid shares", now);
   }
 }
@@ -522,18 +536,19 @@ const job_terms* downstream_session::terms_of(const job_form& form) const noexce
   const auto after = std::upper_bound(terms_.begin(), terms_.end(), form.id, [](std::uint64_t id, const job_terms& terms) { return id < terms.from; });
   if (after == terms_.begin()) return nullptr;
   const auto& terms = *std::prev(after);
-  const bool is_mine = form.only_for == worker_id{} ? form.pad == terms.pad : form.only_for == id_;
+  const bool is_mine = form.only_for == worker_id{} ? form.pad == terms.pad() : form.only_for == id_;
   return is_mine ? &terms : nullptr;
 }
 
 void downstream_session::note_terms(const upstream_session& link, const job_form& form) {
   job_terms now{.from = form.id, .difficulty = told_difficulty, .version_mask = wanted_mask & link.version_mask(),
-                .extranonce2_bytes = told_extranonce2_size, .pad = {}, .mark = {}};
+                .extranonce2_bytes = static_cast<std::uint16_t>(told_extranonce2_size), .lane = {}};
   if (!is_passed_through(link)) {
     // One that it alone has is in a lane that is its own for this job only.
     const bool is_own = form.only_for != worker_id{} && !terms_.empty();
-    now.pad = is_own ? terms_.back().pad : form.pad;
-    now.mark = told_extranonce1;
+    now.lane = is_own ? terms_.back().pad() : std::string_view(form.pad);
+    now.pad_digits = static_cast<std::uint16_t>(now.lane.size());
+    now.lane += told_extranonce1;
   }
   if (!terms_.empty() && terms_.back().same_but_from(now)) return;
   if (terms_.size() == max_terms) terms_.erase(terms_.begin());
@@ -565,6 +580,7 @@ void downstream_session::give_job(upstream_session& link, job_cause cause, time_
   is_served = true;
   send_job(link, *form, clean, now);
   first_job_at_ = std::min(first_job_at_, now);
+  if (activity_) activity_->window.start(now);
   if (!tuner_) return;
   if (!std::exchange(is_tuned_, true)) return tuner_->start(now);
   // It comes back to work, and may first send what it found before.
@@ -671,8 +687,10 @@ void downstream_session::disconnected(time_point now) {
   is_served = false;
   looking_up_ = false;
   left_at = now;
-  in_flight_.clear();
-  waiting_ = 0;
+  if (activity_) {
+    activity_->in_flight.clear();
+    activity_->waiting = 0;
+  }
   kept_.reset();
   login_.reset();
 }
@@ -686,7 +704,12 @@ void downstream_session::take_over(downstream_session& before) {
   tuned_suggestion_ = before.tuned_suggestion_;
   if (rig.empty()) rig = before.rig;
   activity_ = std::move(before.activity_);
-  if (activity_) activity_->shares = {};
+  if (activity_) {
+    // These are another connection's.
+    activity_->shares = {};
+    activity_->in_flight.clear();
+    activity_->waiting = 0;
+  }
   first_job_at_ = before.first_job_at_;
   link = std::exchange(before.link, std::nullopt);
   former_link = std::exchange(before.former_link, std::nullopt);

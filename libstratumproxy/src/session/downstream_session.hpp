@@ -13,6 +13,7 @@
 #include "base/ring.hpp"
 #include "metrics/hashrate_window.hpp"
 #include "session/ids.hpp"
+#include "session/optional_id.hpp"
 #include "session/services.hpp"
 #include "session/session_id.hpp"
 #include "session/upstream_session.hpp"
@@ -38,20 +39,40 @@ struct job_terms {
   std::uint64_t from = 0;            // our id of the first
   double difficulty = 0;             // the worker's
   std::uint32_t version_mask = 0;    // that it may roll
-  unsigned extranonce2_bytes = 0;    // its own part
-  std::string pad, mark;             // hex: its lane. No mark: it has the pool's own extranonce
+  std::uint16_t extranonce2_bytes = 0;  // its own part
+  std::uint16_t pad_digits = 0;      // of the lane
+  std::string lane;                  // hex: pad and mark; "" where it has the pool's own extranonce
 
+  [[nodiscard]] std::string_view pad() const noexcept { return std::string_view(lane).substr(0, pad_digits); }
+  [[nodiscard]] std::string_view mark() const noexcept { return std::string_view(lane).substr(pad_digits); }
   [[nodiscard]] bool same_but_from(const job_terms& other) const noexcept {
     return difficulty == other.difficulty && version_mask == other.version_mask && extranonce2_bytes == other.extranonce2_bytes &&
-           pad == other.pad && mark == other.mark;
+           pad_digits == other.pad_digits && lane == other.lane;
   }
 };
 
-/// What a worker has from its first share on: most of an idle one's memory would be this.
+/// A submit that the miner waits for.
+struct awaited_submit {
+  std::uint32_t sequence = 0;
+  std::string id;            // as JSON text
+  bool is_judged = false;
+  bool is_answered = false;  // not yet while an earlier one with the same id has no verdict
+  verdict how;
+  std::string text;
+};
+
+/// What a worker has from its first share on: it would be most of an idle one's memory.
 struct worker_activity {
   metrics::share_counts shares;  // since the labels last changed
   metrics::hashrate_window window;
   algorithm::uint256 best_hash = algorithm::uint256::max();  // of its checked shares
+  std::uint32_t next_sequence = 0;
+  ring<awaited_submit> in_flight;  // in the order of asking
+  std::size_t waiting = 0;         // of them, those without an answer
+  time_point ratio_since{};
+  unsigned ratio_submits = 0;
+  unsigned ratio_invalid = 0;
+  unsigned rolled_without_mask = 0;
 };
 
 /// What is needed until a worker is known.
@@ -152,7 +173,7 @@ class downstream_session {
   [[nodiscard]] bool is_mining() const noexcept { return subscribed_ && authorized_; }
   [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
-  [[nodiscard]] std::size_t in_flight() const noexcept { return waiting_; }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return activity_ ? activity_->waiting : 0; }
   [[nodiscard]] metrics::share_counts shares() const noexcept { return activity_ ? activity_->shares : metrics::share_counts{}; }
   [[nodiscard]] double hashrate(time_point now) const noexcept { return activity_ ? activity_->window.hashrate(now) : 0; }
   /// The difficulty that its best checked share would have met; 0: none was checked.
@@ -163,13 +184,14 @@ class downstream_session {
   [[nodiscard]] worker_login& login();
   /// Of its session's id, for the log.
   [[nodiscard]] std::string short_session() const { return subscribed_ ? session.text().substr(0, 8) : std::string(); }
+  /// Cleaned; "" before subscribe.
+  [[nodiscard]] const std::string& agent() const noexcept { return *agent_; }
   [[nodiscard]] bool heard_message() const noexcept { return heard_message_; }
   /// The line being handled, with its end, and all behind it: for another shard. Only from inside of worker_subscribes().
   [[nodiscard]] std::string unread() const;
 
   time_point accepted_at;
   time_point last_sent;                       // of a job or difficulty
-  std::string agent;                          // cleaned
   session_id session;
   std::string mark;                           // hex; "" before subscribe
   unsigned miner_bytes = 0;                   // m
@@ -187,13 +209,13 @@ class downstream_session {
   std::string rig;                            // the first one; labels and the pool see it
   std::uint32_t pool_login = 0;               // of the rig, where its link has logins for each: upstream_session::add_login()
   unsigned moves = 0;                         // to other accounts, on this connection
-  std::optional<link_id> link;
+  optional_id<link_id> link;
   time_point linked_at{};
-  std::optional<link_id> former_link;         // of the account before; its late shares still go there
+  optional_id<link_id> former_link;           // of the account before; its late shares still go there
   std::uint64_t job = 0;                      // the last one it was given
   bool is_served = false;                     // it had one on this connection
-  std::optional<worker_id> restores;          // the session that its subscribe named
-  std::optional<worker_id> claimed_by;        // who comes back as this one
+  optional_id<worker_id> restores;            // the session that its subscribe named
+  optional_id<worker_id> claimed_by;          // who comes back as this one
   bool handed_over = false;                   // came from another shard
   bool is_vouched_for = false;                // was told on another shard that its login is good
   bool is_kept = false;                       // counted among the kept sessions
@@ -205,14 +227,6 @@ class downstream_session {
   double divider = 1;                         // of the algorithm it mines
 
  private:
-  struct submitted {
-    std::uint32_t sequence = 0;
-    std::string id;      // as JSON text
-    bool is_judged = false;
-    bool is_answered = false;  // not yet while an earlier one with the same id has no verdict
-    verdict how;
-    std::string text;
-  };
   /// What a share counts for.
   struct ticket {
     metrics::share_counts* totals = nullptr;
@@ -234,7 +248,7 @@ class downstream_session {
   void keep_unread();
   [[nodiscard]] bool is_own_name(std::string_view name) const;
   void refuse(const ticket& share, int code, std::string_view text, metrics::reject_reason reason, time_point now);
-  void answer(const submitted& share);
+  void answer(const awaited_submit& share);
   void spend_error(time_point now);
   void watch_ratio(bool invalid, time_point now);
   [[nodiscard]] bool fits(const upstream_session& link) const noexcept;
@@ -248,6 +262,7 @@ class downstream_session {
   void encode_difficulty(const upstream_session& link);
 
   const worker_id id_;
+  std::shared_ptr<const std::string> agent_;
   std::optional<channel_id> channel_;
   const std::string peer_;
   const std::string address_;
@@ -264,11 +279,10 @@ class downstream_session {
   bool looking_up_ = false;
   bool congested_ = false;
   std::optional<bool> missed_job_;
-  std::vector<std::string> more_rigs_;  // that logged in on this connection, beside `rig`
+  std::unique_ptr<std::vector<std::string>> more_rigs_;  // that logged in on this connection, beside `rig`
   unsigned errors_ = 0;
   unsigned failed_authorizes_ = 0;
-  unsigned rolled_without_mask_ = 0;
-  std::size_t empty_lines_ = 0;
+  std::uint32_t empty_lines_ = 0;
 
   std::vector<job_terms> terms_;  // newest last
   std::optional<vardiff> tuner_;
@@ -276,12 +290,6 @@ class downstream_session {
   double tuned_suggestion_ = 0;   // that the tuner has heard
   bool is_tuned_ = false;         // it has had a first job
   time_point tuned_at_{};
-  std::uint32_t next_sequence_ = 0;
-  ring<submitted> in_flight_;   // in the order of asking
-  std::size_t waiting_ = 0;     // of them, those without an answer
-  time_point ratio_since_{};
-  unsigned ratio_submits_ = 0;
-  unsigned ratio_invalid_ = 0;
 };
 
 }  // namespace stratumproxy::session

@@ -113,7 +113,7 @@ upstream_session& session_manager::impl::open_link(downstream_session& worker, c
   auto& pool = endpoint_of(route.pool);
   auto& link = *(links_[id] = std::make_unique<upstream_session>(id, owner, 0, rules, std::move(login), pool.last_job, shard_, *this, now));
   if (is_shared) shared_links_[owner->name + '\n' + link.credential()].push_back(id);
-  link.agent_chain = chain_of(worker.agent);
+  link.agent_chain = chain_of(worker.agent());
   link.totals = totals_of(*owner, route.pool);
   return link;
 }

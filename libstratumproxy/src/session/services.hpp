@@ -9,6 +9,7 @@
 
 #include "session/job_lines.hpp"
 #include "session/random.hpp"
+#include "session/recent_texts.hpp"
 #include "session/tapping_host.hpp"
 #include "stratumproxy/algorithm.hpp"
 #include "stratumproxy/log.hpp"
@@ -65,6 +66,7 @@ struct services {
   std::string out;            // the line or lines being written; see flush()
   std::string prefix;         // of the extranonce2 of the share in hand
   job_lines lines;
+  recent_texts agents;
 
   /// Sends what was encoded into `out`.
   void flush(channel_id channel) {

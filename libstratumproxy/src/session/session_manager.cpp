@@ -62,7 +62,7 @@ session_manager::impl::impl(manager_settings settings, session_host& host)
              // Not near the end of 64 bits, and never 0.
              .next_job_id = (random_64(settings_.random) >> 2) | 1, .decoder = {}, .events = {},
              .algorithms = settings_.config->algorithms ? settings_.config->algorithms : std::make_shared<const algorithm::registry>(),
-             .framer = protocol::line_framer(settings_.config->limits.line_bytes), .out = {}, .prefix = {}, .lines = {}},
+             .framer = protocol::line_framer(settings_.config->limits.line_bytes), .out = {}, .prefix = {}, .lines = {}, .agents = {}},
       hints_(settings_.hints ? settings_.hints : make_return_hints()),
       marks_(settings_.config->split.mark_bytes),
       refusals_(settings_.config->upstream) {}
@@ -281,14 +281,14 @@ void session_manager::impl::sweep(time_point now) {
   std::erase_if(sent_away_, [&](const auto& entry) { return now - entry.second.since > std::chrono::minutes(10); });
 }
 
-metrics::snapshot session_manager::impl::snapshot(time_point now) const {
+metrics::snapshot session_manager::impl::snapshot(time_point now, metrics::scope what) const {
   metrics::snapshot all;
   for (const auto& [id, worker] : workers_) {
     if (worker->is_connected()) ++all.connections;
-    if (!worker->owner) continue;
+    if (!worker->owner || what == metrics::scope::totals) continue;
     const auto link = worker->link ? links_.find(*worker->link) : links_.end();
     const auto& pool = worker->owner->routes.front().pool;
-    all.workers.push_back({.address = worker->peer(), .account = worker->owner->name, .rig = worker->rig, .agent = worker->agent,
+    all.workers.push_back({.address = worker->peer(), .account = worker->owner->name, .rig = worker->rig, .agent = worker->agent(),
                            .algorithm = pool.algorithm,
                            .pool = link != links_.end() ? link->second->pool_name() : pool.name(),
                            .session = worker->short_session(), .up = worker->is_connected(),
@@ -505,6 +505,6 @@ bool session_manager::drained() const {
          std::none_of(impl_->links_.begin(), impl_->links_.end(), waits);
 }
 
-metrics::snapshot session_manager::snapshot(time_point now) const { return impl_->snapshot(now); }
+metrics::snapshot session_manager::snapshot(time_point now, metrics::scope what) const { return impl_->snapshot(now, what); }
 
 }  // namespace stratumproxy::session

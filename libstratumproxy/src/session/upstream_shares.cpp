@@ -66,9 +66,10 @@ void upstream_session::judge(const ready_share& share, const result<algorithm::p
                                   now);
   }
   listener_.link_proof(*this, share.share, *outcome);
-  // A block is worth more than a share of whatever difficulty: it always goes up.
+  // A block is worth more than a share of whatever difficulty: it always goes up. What is good here anyway gets no benefit of the doubt at
+  // the pool's own target: an exact pool would refuse it.
   const bool is_for_pool = outcome->is_block || share.share.difficulty >= share.share.pool_difficulty ||
-                           outcome->meets(algorithm::target_of(share.share.pool_difficulty, divider));
+                           outcome->hash <= algorithm::target_of(share.share.pool_difficulty, divider);
   if (is_for_pool) return pass_on(share, now);
   listener_.link_verdict(*this, share.share, {.outcome = outcome_of::accepted, .is_local = true}, now);
 }

@@ -46,6 +46,11 @@ enum class rounding { down, nearest, up };
   return static_cast<int>(std::clamp(std::round(std::log2(found / expected)), -100.0, 100.0));
 }
 
+// For a step of the watch: an alarm that came by chance looks like more than there is, and the nearest power would be too far.
+[[nodiscard]] int whole_powers(double found, double expected) noexcept {
+  return static_cast<int>(std::clamp(std::trunc(std::log2(found / expected)), -100.0, 100.0));
+}
+
 }  // namespace
 
 vardiff::vardiff(const vardiff_options& options) noexcept
@@ -116,13 +121,13 @@ int vardiff::rise(double x) const noexcept {
   const auto n = up_.found;
   if (searching_) return n >= enough_to_rise && n >= 2 * x ? powers(n, x) : 0;
   // As if one share at least was expected: a step goes no further than what was seen proves.
-  return n * std::numbers::ln2 - upper_rate * x >= alarm_up ? std::max(1, powers(n, std::max(x, 1.0))) : 0;
+  return n * std::numbers::ln2 - upper_rate * x >= alarm_up ? std::max(1, whole_powers(n, std::max(x, 1.0))) : 0;
 }
 
 int vardiff::fall(double pending) noexcept {
   const double x = down_.expected + pending;
   const auto n = down_.found;
-  if (!searching_) return lower_rate * x - n * std::numbers::ln2 >= alarm_down ? std::min(-1, powers(n + 1.0, x)) : 0;
+  if (!searching_) return lower_rate * x - n * std::numbers::ln2 >= alarm_down ? std::min(-1, whole_powers(n + 1.0, x)) : 0;
   if (n > 0) return x >= 2.0 * (n + 1) ? powers(n, x) : 0;
   if (x < patience * std::pow(patience_growth, silent_steps_)) return 0;
   silent_steps_ = std::min<std::uint8_t>(silent_steps_ + 1, most_silent_steps);

@@ -155,7 +155,7 @@ class session_manager {
   void drain(time_point now);
   [[nodiscard]] bool drained() const;
 
-  [[nodiscard]] metrics::snapshot snapshot(time_point now) const;
+  [[nodiscard]] metrics::snapshot snapshot(time_point now, metrics::scope what = metrics::scope::everything) const;
 
  private:
   struct impl;
