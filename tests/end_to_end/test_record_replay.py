@@ -198,8 +198,12 @@ class RecordReplay(HouseTest):
         await differs("missing-heard.jsonl", heard_job, drop, following - 1)
         submit = whole.find("miner>proxy", "mining.submit")
         await differs("missing-said.jsonl", submit, drop, whole.find("proxy>pool", "mining.submit") - 1)
-        # The last line of all.
-        last = max(at for at, event in enumerate(whole.lines) if event.get("dir") == "proxy>miner")
+        # The last line of a miner that stays while others go on.
+        last = max(
+            at
+            for at, event in enumerate(whole.lines)
+            if event.get("dir") == "proxy>miner" and event.get("conversation") == miner
+        )
         alone = Recording(file)
         del alone.lines[last]
         code, result = await replay(alone.save("missing-last.jsonl"))
