@@ -463,6 +463,55 @@ TEST_CASE("a job that is given once more after the pool's difficulty fell is wei
   check_laws(here);
 }
 
+TEST_CASE("a miner's wishes for its difficulty are granted, but never above the link's") {
+  house here;
+  const auto with = [&](const std::string& first, const std::string& password) {
+    auto made = here.all.connect();
+    here.miners.push_back(made);
+    if (!first.empty()) made->send(first);
+    made->subscribe();
+    made->send(R"({"id":2,"method":"mining.authorize","params":["alice.rig",")" + password + R"("]})");
+    REQUIRE(here.all.until([&] { return made->has_job(); }));
+    return made;
+  };
+  CHECK(with("", "x")->jobs.back().difficulty == 1024);
+  CHECK(with("", "x,d=64")->jobs.back().difficulty == 64);
+  CHECK(with("", "d=1e12")->jobs.back().difficulty == pool_difficulty);
+  CHECK(with(R"({"id":9,"method":"mining.suggest_difficulty","params":[128]})", "x")->jobs.back().difficulty == 128);
+  const std::string minimum = R"({"id":9,"method":"mining.configure","params":[["minimum-difficulty"],{"minimum-difficulty.value":2000}]})";
+  const auto early = with(minimum, "d=16");
+  CHECK(early->jobs.back().difficulty == 2048);
+  const auto promised = [](const miner& one, std::string_view answer) {
+    return std::count_if(one.lines.begin(), one.lines.end(), [&](const std::string& line) { return line.find(answer) != std::string::npos; });
+  };
+  CHECK(promised(*early, R"("minimum-difficulty":false)") == 1);  // its link was not known yet
+
+  const auto later = here.mining("later");
+  later->send(minimum);
+  REQUIRE(here.all.until([&] { return later->jobs.back().difficulty == 2048; }));
+  CHECK(promised(*later, R"("minimum-difficulty":true)") == 1);
+}
+
+TEST_CASE("a worker's best share is the best of those that were checked") {
+  house here;
+  const auto one = here.mining("rig");
+  for (const double difficulty : {2048.0, 5000.0, 1500.0}) CHECK(here.verdict(*one, one->submit_of(difficulty)).accepted);
+  CHECK(here.verdict(*one, one->submit_of(8)).code == 23);
+  CHECK(here.all.snapshot().workers.at(0).best_share == Approx(5000).epsilon(0.001));
+}
+
+TEST_CASE("where nothing is to be checked here, the pool hears of duplicates, too") {
+  house here([](pool_info& row) { row.verify = stratumproxy::verify_level::off; });
+  const auto one = here.mining("rig");
+  const auto job = one->jobs.back();
+  for (int i = 0; i < 2; ++i) {
+    (void)here.verdict(*one, one->submit_of(0x1p21, job));
+    one->submits = 0;  // from which the miner's extranonce2 is made
+  }
+  CHECK(here.its_pool.ledger.size() == 2);
+  CHECK(here.refused_here(reject_reason::duplicate) == 0);
+}
+
 TEST_CASE("a dedicated link may have vardiff, too") {
   house here([](pool_info& row) {
     shared_and_checked(row);
