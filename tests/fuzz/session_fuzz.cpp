@@ -6,7 +6,9 @@
 //   f        it fails                   x0 / y0   miner 0 / link 0 is gone   e0      miner 0 ends its input
 //   a / u / n  an account look-up: found, unknown, not available             g0 / h0 miner 0 is congested, or no more
 //   t5       5 squared seconds pass     d         drain                      k       the oldest check of a slow hash ends
-//   s0 .. s4 the account from its next look-up on: dedicated, shared (fast hash, slow hash, not checked), vardiff
+//   s0 .. s8 the account from its next look-up on: dedicated, shared (fast hash, slow hash, not checked), vardiff, a fall-back, two of
+//            them on shared links, weights, weights on shared links
+//   w / W    the news of it, or of its removal, at once
 //
 // Whatever happens: what leaves the proxy is a line that the codec reads, and in the end every share has one end.
 #include <cstddef>
@@ -168,6 +170,8 @@ class theatre final : public session::session_host {
       case 'u': return looked_up({account_lookup::status::unknown, nullptr});
       case 'n': return looked_up({account_lookup::status::unavailable, nullptr});
       case 's': return become(what.size() > 1 ? what[1] : '0');
+      case 'w': return manager_->account_changed("alice", made_, now_);
+      case 'W': return manager_->account_changed("alice", nullptr, now_);
       case 'k': return checked();
       case 't': return pass(what.size() > 1 && what[1] >= '0' && what[1] <= '9' ? what[1] - '0' : 1);
       case 'd': return manager_->drain(now_);
@@ -178,17 +182,24 @@ class theatre final : public session::session_host {
   void become(char how) {
     made_ = std::make_shared<account>();
     made_->name = "alice";
+    made_->revision = ++revision_;
     account_route route;
     route.pool.host = "pool.example";
     route.pool.port = 3333;
     route.pool.algorithm = how == '2' ? "scrypt" : "sha256d";
-    route.pool.mode = how == '1' || how == '2' || how == '3' ? link_mode::shared : link_mode::dedicated;
-    route.pool.verify = how == '0' || how == '3' ? verify_level::basic : verify_level::full;
+    const auto is_any_of = [how](std::string_view these) { return these.find(how) != std::string_view::npos; };
+    route.pool.mode = is_any_of("12368") ? link_mode::shared : link_mode::dedicated;
+    route.pool.verify = is_any_of("124") ? verify_level::full : verify_level::basic;
     route.pool.vardiff = how == '4';
-    route.pool.fixed_difficulty = how == '3';
+    route.pool.fixed_difficulty = is_any_of("368");
     route.pool.rig_logins = how == '1';
     route.user = "user";
-    made_->routes.push_back(route);
+    const unsigned routes = how == '6' ? 3 : is_any_of("578") ? 2 : 1;
+    for (unsigned i = 0; i < routes; ++i) {
+      if (is_any_of("78")) route.weight = 1 + i;
+      made_->routes.push_back(route);
+      ++route.pool.port;
+    }
   }
 
   void checked() {
@@ -244,6 +255,7 @@ class theatre final : public session::session_host {
 
   options config_;
   std::uint32_t seed_ = 1;
+  std::uint64_t revision_ = 0;
   std::shared_ptr<account> made_;
   time_point now_{1h};
   protocol::decoder reader_;

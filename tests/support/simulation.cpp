@@ -305,7 +305,7 @@ void pool_link::difficulty(double value) {
 std::string pool_link::job(bool clean) {
   const auto number = owner.next_job++;
   const auto id = "p" + std::to_string(number);
-  coinb1[id] = "c0ffee" + hex(number, 8);
+  coinb1[id] = "c0ffee" + hex(std::hash<std::string>{}(owner.name) & 0xffffffff, 4) + hex(number, 8);
   weights[id] = current_difficulty;
   send("{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"" + id + "\",\"" + hex(number, 32) + "\",\"" + coinb1[id] +
        "\",\"ffff\",[\"" + hex(number, 32) + "\"],\"20000000\",\"" + owner.nbits + "\",\"" + hex(0x66a00000 + number, 4) + "\"," +
@@ -318,6 +318,7 @@ void pool_link::on_bytes(std::string_view bytes) {
 }
 
 void pool_link::on_line(std::string line) {
+  if (owner.is_mute) return;
   const auto message = owner.all.decoder.decode_miner(line);
   if (!message) throw std::logic_error("the proxy sent a pool an unusable line");
   const std::string id(message->id);
@@ -405,6 +406,32 @@ void world::add_account(const std::string& name, const std::string& where, const
   route.password = "secret";
   made->routes.push_back(std::move(route));
   accounts[name] = std::move(made);
+}
+
+void world::add_route(const std::string& name, const std::string& where, unsigned weight,
+                      const std::function<void(stratumproxy::pool_info&)>& change) {
+  auto made = std::make_shared<stratumproxy::account>(*accounts.at(name));
+  auto route = made->routes.front();
+  const auto colon = where.rfind(':');
+  route.pool.host = where.substr(0, colon);
+  route.pool.port = static_cast<std::uint16_t>(std::stoi(where.substr(colon + 1)));
+  if (change) change(route.pool);
+  route.weight = weight;
+  made->routes.push_back(std::move(route));
+  accounts[name] = std::move(made);
+}
+
+void world::change_account(const std::string& name, const std::function<void(stratumproxy::account&)>& change) {
+  auto made = std::make_shared<stratumproxy::account>(*accounts.at(name));
+  ++made->revision;
+  change(*made);
+  accounts[name] = made;
+  for (const auto& one : shards) one->manager->account_changed(name, made, now);
+}
+
+void world::remove_account(const std::string& name) {
+  accounts.erase(name);
+  for (const auto& one : shards) one->manager->account_changed(name, nullptr, now);
 }
 
 std::shared_ptr<miner> world::connect(unsigned which, const std::string& address) {

@@ -179,6 +179,7 @@ class pool {
   std::uint32_t version_mask = 0x1fffe000;
   bool answers_configure = true;
   bool closes_at_once = false;
+  bool is_mute = false;       // takes connections, and says nothing
   std::string refuses_login;  // with this text
   bool answers_shares = true;
   std::string rejects_with;   // a JSON error
@@ -200,6 +201,12 @@ class world {
   pool& add_pool(const std::string& where = "pool.example:3333");
   void add_account(const std::string& name, const std::string& where = "pool.example:3333", const std::string& user = "",
                    double divider = 1, const std::function<void(stratumproxy::pool_info&)>& change = {});
+  /// One more route of the account; before any worker comes.
+  void add_route(const std::string& name, const std::string& where, unsigned weight = 0,
+                 const std::function<void(stratumproxy::pool_info&)>& change = {});
+  /// The account is another from now on, and all shards hear of it.
+  void change_account(const std::string& name, const std::function<void(stratumproxy::account&)>& change);
+  void remove_account(const std::string& name);
   std::shared_ptr<miner> connect(unsigned shard = 0, const std::string& address = "10.0.0.1");
 
   void after(duration delay, std::function<void()> what);

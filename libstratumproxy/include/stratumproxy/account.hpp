@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +44,7 @@ struct pool_info {
   bool rig_logins = false;        ///< on a shared link every rig logs in; else all workers mine under the account's own login
 
   [[nodiscard]] std::string name() const;  ///< "host:port", IPv6 in brackets; the label `pool` of every metric
+  friend bool operator==(const pool_info&, const pool_info&) = default;
 };
 
 /// One way for an account to mine: a pool and the credentials for it.
@@ -50,14 +52,23 @@ struct account_route {
   pool_info pool;
   std::string user;
   std::string password;
+  /// Its part of the account's hashrate, against the weights of the other routes. A route without one is a fall-back. Where no
+  /// route has any, the first has all.
+  unsigned weight = 0;
+  friend bool operator==(const account_route&, const account_route&) = default;
 };
 
 /// A registered account, as it was read; immutable once published.
 struct account {
   std::string name;
-  std::uint64_t revision = 0;         ///< changes with every change of the account
-  std::vector<account_route> routes;  ///< at least one; the first is used, the others are fall-backs
-  std::optional<link_mode> mode{};    ///< instead of the pool's
+  /// Grows with every change of the account or of its pools; of two that are at hand the higher one counts.
+  std::uint64_t revision = 0;
+  /// At least one, and max_routes are used; all of one algorithm. Routes that have a weight share the hashrate. While one of these is
+  /// of no use its part goes to the others, and while none is, to the first fall-back that is.
+  std::vector<account_route> routes;
+  std::optional<link_mode> mode{};  ///< instead of the pool's
+
+  static constexpr std::size_t max_routes = 8;
 };
 
 struct account_lookup {

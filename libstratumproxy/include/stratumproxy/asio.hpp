@@ -45,8 +45,11 @@ class asio_proxy {
   /// Ends at once. Idempotent.
   void stop();
 
+  /// As proxy::account_changed.
+  void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
+
   /// A copy of the counters. Empty when not running.
-  [[nodiscard]] metrics::snapshot snapshot() const;
+  [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything) const;
 
  private:
   struct impl;

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +57,7 @@ struct latency_histogram {
   latency_histogram& operator+=(const latency_histogram& other) noexcept;
 };
 
+/// One worker, on one of the pools that it mines on: one row each where its account has weights.
 struct worker_row {
   std::string address;    ///< the miner's host:port
   std::string account;
@@ -64,6 +67,7 @@ struct worker_row {
   std::string pool;
   std::string session;    ///< first eight digits of the session id
   bool up = false;        ///< false while the session is kept after a drop
+  bool is_current = true; ///< it mines on this pool at the moment
   double difficulty = 0;  ///< in force for the worker's next job; 0 before the pool said any
   double hashrate = 0;    ///< hashes per second over the window
   std::uint32_t version_mask = 0;
@@ -71,9 +75,32 @@ struct worker_row {
   share_counts shares;
 };
 
-enum class link_state : std::uint8_t { waiting, connecting, handshaking, live, refused };
-inline constexpr std::size_t link_states = 5;
+enum class link_state : std::uint8_t {
+  waiting,      ///< for its turn to connect
+  connecting,
+  handshaking,
+  live,
+  silent,       ///< live, but without a job for long
+  parked,       ///< live, but nobody mines on it: late shares still go up, or it is held ready
+  failing,      ///< lost, or could not be had: it is tried again
+  refused,      ///< the pool refused the login: likewise, later
+};
+inline constexpr std::size_t link_states = 8;
 [[nodiscard]] std::string_view name(link_state state) noexcept;
+
+/// Why a worker went from one pool to another.
+enum class switch_cause : std::uint8_t {
+  unreachable,      ///< the pool could not be had, or spoke no Stratum
+  lost,             ///< its connection was lost, and not there again in time
+  silent,           ///< it sent no job, or no verdicts
+  refused,          ///< it refused the login
+  reject_storm,     ///< it refused nearly all shares
+  returned,         ///< a pool that comes before it is sound again
+  account_changed,  ///< the account has other pools, or another mode
+  slice,            ///< the account's weights say so
+};
+inline constexpr std::size_t switch_causes = 8;
+[[nodiscard]] std::string_view name(switch_cause cause) noexcept;
 
 struct pool_row {
   std::string pool;
@@ -88,18 +115,33 @@ struct pool_row {
   std::array<std::uint64_t, reject_reasons> rejected_here{};  ///< shares that the proxy itself refused
   std::uint64_t held_back = 0;        ///< shares accepted here that did not meet the pool's target, so that it never saw them
   std::uint64_t unchecked = 0;        ///< shares that went up without the check of their proof of work: the queue was full
+  std::array<std::uint64_t, switch_causes> switches{};  ///< workers that went from here to another pool, by cause
 };
 
-/// One shared link. Dedicated ones are only counted, in pool_row.
+/// One link.
 struct link_row {
   std::uint64_t link = 0;      ///< a number that no other link of the proxy has
   std::string pool;
   std::string account;
+  std::optional<std::size_t> route{};  ///< of the account; nothing where the account has it no more
+  bool is_shared = false;
   link_state state = link_state::waiting;
   std::uint64_t workers = 0;   ///< lanes in use, those of kept sessions too
   std::uint64_t limit = 0;     ///< how many it takes
   double difficulty = 0;       ///< the pool's; 0 before it said any
   double round_trip = 0;       ///< seconds from a share to the pool's verdict, of the last ones (exponential mean of 16); 0: none yet
+};
+
+/// One route of an account that has several and at least one worker.
+struct route_row {
+  std::string account;
+  std::string pool;
+  std::size_t route = 0;    ///< in the account's order
+  unsigned weight = 0;      ///< its part of the hashrate, as account_route::weight
+  bool is_usable = true;    ///< workers may come here
+  switch_cause cause = switch_cause::returned;  ///< why not, when it is not
+  std::uint64_t workers = 0;  ///< that mine here at the moment
+  double work = 0;          ///< difficulty-1 shares accepted here since the account's first worker came
 };
 
 /// Totals since the proxy was made; they never fall.
@@ -108,6 +150,7 @@ struct total_row {
   std::string pool;
   std::string algorithm;
   share_counts shares;
+  double worker_seconds = 0;  ///< time that workers mined there, summed over them
 };
 
 /// Named counters without further labels than one: {"connections_closed", "reason", "slow_reader", 3}.
@@ -118,14 +161,19 @@ struct event_row {
   std::uint64_t count = 0;
 };
 
-/// What a snapshot is wanted for: the workers are most of it.
-enum class scope : std::uint8_t { everything, totals };
+/// What a snapshot is wanted for: workers, and links that they have to themselves, are most of it.
+enum class scope : std::uint8_t {
+  totals,      ///< no workers, no links
+  everything,  ///< but for dedicated links
+  all_links,   ///< also these
+};
 
 /// The state of a proxy at one moment, as values. Taking one costs the shards one copy, never a lock on the share path.
 struct snapshot {
   std::vector<worker_row> workers;
   std::vector<pool_row> pools;    ///< one row a pool, summed over the shards
-  std::vector<link_row> links;    ///< the shared ones
+  std::vector<link_row> links;    ///< the shared ones, or all
+  std::vector<route_row> routes;  ///< one row an account and route, summed over the shards
   std::vector<total_row> totals;  ///< one row an (account, pool, algorithm), summed over the shards
   std::vector<event_row> events;
   latency_histogram round_trip;

@@ -69,6 +69,25 @@ struct upstream_options {
   std::chrono::milliseconds empty_link{30'000};      ///< a shared link without a worker is closed after this
 };
 
+/// When workers go to another pool of their account, and when they come back.
+struct failover_options {
+  std::chrono::milliseconds patience{5'000};     ///< a link that was lost may take so long to be there again
+  std::chrono::milliseconds no_job{300'000};     ///< a live link without a new job for so long is silent
+  /// A pool that failed must have worked for so long before its workers come back; doubled each time that it fails soon
+  /// after, up to `return_max`, and up to half as much again at random.
+  std::chrono::milliseconds stable{60'000};
+  std::chrono::milliseconds return_max{600'000};
+  unsigned storm_shares = 20;                    ///< of the last so many verdicts of a pool, at most 64,
+  unsigned storm_percent = 90;                   ///< so many rejections are a reject storm
+};
+
+/// How an account's weights become time, where whole workers are too coarse.
+struct slice_options {
+  std::chrono::milliseconds shortest{15'000};    ///< on one pool, before the worker goes to another
+  std::chrono::milliseconds longest{60'000};
+  std::chrono::milliseconds idle_limit{300'000}; ///< pools close links that send no share for so long
+};
+
 /// The difficulty of one worker, where the proxy sets it (pool_info::vardiff): a power of two, so chosen that it finds
 /// `shares_per_minute`.
 struct vardiff_options {
@@ -100,6 +119,8 @@ struct options {
   session_options session;
   miner_limits limits;
   upstream_options upstream;
+  failover_options failover;
+  slice_options slices;
   vardiff_options vardiff;
   check_options checks;
   metrics_options metrics;

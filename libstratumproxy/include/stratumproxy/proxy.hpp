@@ -35,6 +35,10 @@ class proxy {
   /// Ends at once. Idempotent.
   void stop();
 
+  /// The account is another than it was found before, or (null) is there no more: its workers move to its pools at once, without
+  /// a disconnect, or are let go. Does not wait for them. Of several revisions the highest counts.
+  void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
+
   /// A copy of the counters; waits for each shard's next free moment. Without any event when not running,
   /// or when a shard did not answer within 5 s.
   [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything);

@@ -65,6 +65,16 @@ void asio_proxy::stop() {
   impl_->shell.reset();
 }
 
-metrics::snapshot asio_proxy::snapshot() const { return impl_->shard ? impl_->shard->snapshot() : metrics::snapshot{}; }
+// Posted, as to be told of it the shard must be awake.
+void asio_proxy::account_changed(const std::string& name, std::shared_ptr<const account> now_is) {
+  if (!impl_->shard) return;
+  impl_->shell->mailboxes.front()->post([name, now_is = std::move(now_is)](net::shard& self) mutable {
+    self.account_changed(name, std::move(now_is));
+  });
+}
+
+metrics::snapshot asio_proxy::snapshot(metrics::scope what) const {
+  return impl_->shard ? impl_->shard->snapshot(what) : metrics::snapshot{};
+}
 
 }  // namespace stratumproxy

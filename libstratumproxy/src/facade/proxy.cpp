@@ -106,6 +106,11 @@ bool proxy::drain(std::chrono::milliseconds limit) try {
 
 void proxy::stop() { impl_->stop(); }
 
+void proxy::account_changed(const std::string& name, std::shared_ptr<const account> now_is) {
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& shard : impl_->shards) shard->account_changed(name, now_is);
+}
+
 metrics::snapshot proxy::snapshot(metrics::scope what) try {
   const time_point deadline = steady_clock::now() + snapshot_limit;
   metrics::snapshot all;

@@ -17,6 +17,7 @@ void add(std::array<T, N>& to, const std::array<T, N>& from) noexcept {
 }
 
 auto key(const pool_row& row) noexcept { return std::tuple<std::string_view>(row.pool); }
+auto key(const route_row& row) noexcept { return std::tuple<std::string_view, std::size_t>(row.account, row.route); }
 auto key(const total_row& row) noexcept {
   return std::tuple<std::string_view, std::string_view, std::string_view>(row.account, row.pool, row.algorithm);
 }
@@ -32,8 +33,18 @@ void add(pool_row& to, const pool_row& from) noexcept {
   add(to.rejected_here, from.rejected_here);
   to.held_back += from.held_back;
   to.unchecked += from.unchecked;
+  add(to.switches, from.switches);
 }
-void add(total_row& to, const total_row& from) noexcept { to.shares += from.shares; }
+void add(route_row& to, const route_row& from) noexcept {
+  if (to.is_usable) to.cause = from.cause;
+  to.is_usable = to.is_usable && from.is_usable;
+  to.workers += from.workers;
+  to.work += from.work;
+}
+void add(total_row& to, const total_row& from) noexcept {
+  to.shares += from.shares;
+  to.worker_seconds += from.worker_seconds;
+}
 void add(event_row& to, const event_row& from) noexcept { to.count += from.count; }
 
 template <class Row>
@@ -77,9 +88,26 @@ std::string_view name(link_state state) noexcept {
     case link_state::connecting: return "connecting";
     case link_state::handshaking: return "handshaking";
     case link_state::live: return "live";
+    case link_state::silent: return "silent";
+    case link_state::parked: return "parked";
+    case link_state::failing: return "failing";
     case link_state::refused: return "refused";
   }
   return "waiting";
+}
+
+std::string_view name(switch_cause cause) noexcept {
+  switch (cause) {
+    case switch_cause::unreachable: return "unreachable";
+    case switch_cause::lost: return "lost";
+    case switch_cause::silent: return "silent";
+    case switch_cause::refused: return "refused";
+    case switch_cause::reject_storm: return "reject_storm";
+    case switch_cause::returned: return "returned";
+    case switch_cause::account_changed: return "account_changed";
+    case switch_cause::slice: return "slice";
+  }
+  return "returned";
 }
 
 std::uint64_t share_counts::rejected_total() const noexcept {
@@ -116,6 +144,7 @@ void snapshot::merge(snapshot&& other) {
   workers.insert(workers.end(), std::make_move_iterator(other.workers.begin()), std::make_move_iterator(other.workers.end()));
   merge_rows(pools, std::move(other.pools));
   links.insert(links.end(), std::make_move_iterator(other.links.begin()), std::make_move_iterator(other.links.end()));
+  merge_rows(routes, std::move(other.routes));
   merge_rows(totals, std::move(other.totals));
   merge_rows(events, std::move(other.events));
   round_trip += other.round_trip;

@@ -333,6 +333,10 @@ void shard::account_found(session::lookup_id lookup, account_lookup found) {
   manager_->account_found(lookup, std::move(found), now_);
 }
 
+void shard::account_changed(const std::string& name, std::shared_ptr<const account> now_is) {
+  manager_->account_changed(name, std::move(now_is), now_);
+}
+
 void shard::name_resolved(channel_id channel, const std::vector<endpoint>& found) {
   if (const auto dial = dials_.find(channel); dial != dials_.end()) std::shared_ptr(dial->second)->resolved(found, now_);
 }

@@ -50,6 +50,7 @@ class shard final : public session::session_host, public std::enable_shared_from
 
   // From the mailbox.
   void account_found(session::lookup_id lookup, account_lookup found);
+  void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
   void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
   void share_checked(session::check_id check, const result<algorithm::proof>& outcome);
   void arrive(migrant who);

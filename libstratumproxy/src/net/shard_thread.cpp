@@ -52,6 +52,10 @@ std::future<metrics::snapshot> shard_thread::snapshot(metrics::scope what) {
   return taken;
 }
 
+void shard_thread::account_changed(const std::string& name, std::shared_ptr<const account> now_is) {
+  impl_->mail->post([name, now_is = std::move(now_is)](shard& self) mutable { self.account_changed(name, std::move(now_is)); });
+}
+
 void shard_thread::stop() {
   if (impl_->thread.joinable()) {
     impl_->mail->post([](shard& self) { self.stop(); });

@@ -2,9 +2,11 @@
 
 #include <future>
 #include <memory>
+#include <string>
 
 #include "net/shell.hpp"
 #include "net/unique_fd.hpp"
+#include "stratumproxy/account.hpp"
 #include "stratumproxy/metrics.hpp"
 
 namespace stratumproxy::net {
@@ -23,6 +25,7 @@ class shard_thread {
   /// Ready when no worker is left.
   [[nodiscard]] std::future<void> drain();
   [[nodiscard]] std::future<metrics::snapshot> snapshot(metrics::scope what);
+  void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
   /// Closes everything at once and waits for the thread. Mail that it has not read is destroyed.
   void stop();
 

@@ -67,6 +67,7 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
 
 // It authorized before it subscribed: instead of the link that was opened for it, which has given it nothing yet, it gets its former one.
 void session_manager::impl::resume_session(downstream_session& worker, time_point now) {
+  drop_next(worker, now);
   auto* const unused = find(std::exchange(worker.link, std::nullopt));
   const bool is_restored = restore(worker, *worker.owner, now);
   if (auto* const link = find(worker.link); is_restored && link) {
@@ -74,6 +75,7 @@ void session_manager::impl::resume_session(downstream_session& worker, time_poin
     attach(worker, *link, now);
     take_login(*link, worker, now);
     worker_wishes(worker, now);
+    steer(worker, now);
     log_worker(log_level::info, "worker_restored", worker, worker.agent());
   } else if (unused) {
     attach(worker, *unused, now);
@@ -155,15 +157,24 @@ void session_manager::impl::account_found(const lookup& asked, const account_loo
   to_resume_.push_back(worker->id());
 }
 
-void session_manager::impl::admit(downstream_session& worker, const std::shared_ptr<const account>& owner,
-                                  const std::string& rig, time_point now) {
-  const auto& route = owner->routes.front();
-  const auto credential = upstream_session::credential_of(route);
-  const auto* words = refusals_.fresh(credential, now);
-  if (!words) {
-    words = refusals_.fresh(credential + '\n' + pool_login(route.pool.login_template, route.user, owner->name, rig), now);
+const std::string* session_manager::impl::refused_everywhere(const account& owner, const std::string& rig, time_point now) const {
+  const std::string* first = nullptr;
+  for (const auto& route : owner.routes) {
+    const auto credential = upstream_session::credential_of(route);
+    const auto* words = refusals_.fresh(credential, now);
+    if (!words) {
+      words = refusals_.fresh(credential + '\n' + pool_login(route.pool.login_template, route.user, owner.name, rig), now);
+    }
+    if (!words) return nullptr;
+    if (!first) first = words;
   }
-  if (words) {
+  return first;
+}
+
+void session_manager::impl::admit(downstream_session& worker, const known_account& found, const std::string& rig, time_point now) {
+  const auto owner = newest_of(found, now);
+  if (!worker.is_connected()) return;  // the news were that its own account is none any more
+  if (const auto* const words = refused_everywhere(*owner, rig, now)) {
     log_worker(log_level::info, "login_failed", worker, "the pool refused the login before");
     return worker.authorize_answer(false, 24, "pool refused the login: " + *words, now);
   }
@@ -180,19 +191,15 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
   const bool is_other = worker.owner && worker.owner->name != owner->name;
   if (is_other) {
     shard_.events.count(happening::session_moved);
+    part(worker, now);
     worker.reset_counts();
     worker.rig.clear();
-    if (auto* const former = find(std::exchange(worker.link, std::nullopt))) {
-      if (auto* const older = find(worker.former_link); older && !older->is_shared()) destroy(*older, now);
-      worker.former_link = former->id();
-      leave(worker, *former, now);
-    }
-    worker.job = 0;
+    worker.owner = nullptr;
     if (++worker.moves > max_moves) {
       return worker_closes(worker, close_reason::error_budget, "too many moves between accounts", now);
     }
   }
-  worker.owner = owner;
+  if (!worker.owner) join(worker, owner);
   if (worker.rig.empty()) worker.rig = rig;
   worker.note_rig(rig);
   if (auto* const link = find(worker.link)) {
@@ -201,6 +208,7 @@ void session_manager::impl::admit(downstream_session& worker, const std::shared_
       take_login(*link, worker, now);
       worker.give_job(*link, job_cause::moved, now);
     }
+    steer(worker, now);
   } else {
     find_link(worker, now);
   }
@@ -234,7 +242,12 @@ bool session_manager::impl::restore(downstream_session& worker, const account& o
   }
   sessions_.erase(known);
   shard_.events.count(happening::session_restored);
+  if (!worker.owner) join(worker, before->owner);
   worker.take_over(*before);
+  for (const auto& other : worker.others()) {
+    if (auto* const link = find(other.link)) link->take_over(before->id(), worker.id());
+  }
+  if (auto* const next = find(worker.next_link)) next->take_over(before->id(), worker.id());
   if (auto* const link = find(worker.link)) {
     link->take_over(before->id(), worker.id());
     // With another mark, because the old connection still looked alive, the lane is another, too.

@@ -101,7 +101,7 @@ void downstream_session::give_job(upstream_session& link, job_cause cause, time_
   is_served = true;
   send_job(link, *form, clean, now);
   first_job_at_ = std::min(first_job_at_, now);
-  if (activity_) activity_->window.start(now);
+  if (activity_) activity_->work.window.start(first_job_at_);
   if (!tuner_) return;
   if (!std::exchange(is_tuned_, true)) return tuner_->start(now);
   // It comes back to work, and may first send what it found before.

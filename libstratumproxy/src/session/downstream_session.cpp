@@ -59,27 +59,81 @@ worker_login& downstream_session::login() {
 
 worker_activity& downstream_session::activity() {
   if (!activity_) {
-    const auto& config = shard_.config.metrics;
-    activity_ = std::make_unique<worker_activity>(worker_activity{.shares = {}, .window = {config.window, config.interval}, .in_flight = {}});
-    if (first_job_at_ != time_point::max()) activity_->window.start(first_job_at_);
+    activity_ = std::make_unique<worker_activity>(worker_activity{.work = worker_work(shard_.config.metrics), .in_flight = {}});
+    if (first_job_at_ != time_point::max()) activity_->work.window.start(first_job_at_);
   }
   return *activity_;
 }
 
-void downstream_session::add_work(double one, time_point now) { activity().window.add(one, now); }
+void downstream_session::add_work(double one, time_point now) { activity().work.window.add(one, now); }
+
+// ---- the links it mines on ---------------------------------------------------------------------------------------------
 
 void downstream_session::reset_counts() noexcept {
-  if (activity_) {
-    activity_->shares = {};
-    activity_->window.reset();
-    activity_->best_hash = algorithm::uint256::max();
-  }
+  if (activity_) activity_->work = worker_work(shard_.config.metrics);
   first_job_at_ = time_point::max();
+  if (others_) {
+    for (auto& other : *others_) other.work.reset();
+  }
 }
 
-double downstream_session::best_share() const noexcept {
-  const bool has_one = activity_ && activity_->best_hash != algorithm::uint256::max();
-  return has_one ? algorithm::difficulty_of(activity_->best_hash, divider) : 0;
+const std::vector<other_link>& downstream_session::others() const noexcept {
+  static const std::vector<other_link> none;
+  return others_ ? *others_ : none;
+}
+
+other_link* downstream_session::find_other(link_id which) noexcept {
+  if (!others_) return nullptr;
+  const auto found = std::find_if(others_->begin(), others_->end(), [&](const other_link& other) { return other.link == which; });
+  return found == others_->end() ? nullptr : &*found;
+}
+
+worker_work* downstream_session::work_on(link_id which) {
+  if (link == which) return &activity().work;
+  const auto* const other = find_other(which);
+  return other ? other->work.get() : nullptr;
+}
+
+double downstream_session::hashrate(time_point now) const noexcept {
+  double sum = activity_ ? activity_->work.window.hashrate(now) : 0;
+  for (const auto& other : others()) {
+    if (other.work) sum += other.work->window.hashrate(now);
+  }
+  return sum;
+}
+
+void downstream_session::leave_link() {
+  constexpr std::size_t most = 16;
+  if (!others_) others_ = std::make_unique<std::vector<other_link>>();
+  if (others_->size() >= most) others_->erase(others_->begin());
+  others_->push_back({.link = *link, .job = job, .work = nullptr});
+  link.reset();
+  job = 0;
+}
+
+void downstream_session::go_to(link_id to, bool same_labels, bool comes_back) {
+  other_link here;
+  if (auto* const known = find_other(to)) {
+    here = std::move(*known);
+    forget_others([&](const other_link& other) { return other.link == to; });
+  }
+  if (link) {
+    leave_link();
+    auto& left = others_->back();
+    if (comes_back) left.work = std::make_unique<worker_work>(activity_ ? std::move(activity_->work) : worker_work(shard_.config.metrics));
+  }
+  link = to;
+  job = here.job;
+  if (here.work) {
+    activity().work = std::move(*here.work);
+  } else if (comes_back) {
+    // The time of all its slices is one: what it does on each pool is a part of it.
+    if (activity_) activity_->work = worker_work(shard_.config.metrics);
+    if (activity_ && first_job_at_ != time_point::max()) activity_->work.window.start(first_job_at_);
+  } else if (!same_labels) {
+    if (activity_) activity_->work = worker_work(shard_.config.metrics);
+    first_job_at_ = time_point::max();
+  }
 }
 
 // ---- lines -----------------------------------------------------------------------------------------------------------
@@ -321,15 +375,15 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   auto* const link_of_job = job_id ? listener_.link_of_job(*this, *job_id) : nullptr;
   const auto entry = link_of_job ? link_of_job->jobs().find(*job_id) : job_table::entry{};
   const auto* const terms = entry ? terms_of(*entry.form) : nullptr;
-  ticket what{.totals = totals, .divider = divider, .id = id};
+  ticket what{.totals = totals, .own = &activity().work, .divider = divider, .id = id};
   if (terms) {
-    what = {.totals = link_of_job->totals, .own = link == link_of_job->id(), .difficulty = terms->difficulty,
+    what = {.totals = link_of_job->totals, .own = work_on(link_of_job->id()), .difficulty = terms->difficulty,
             .divider = link_of_job->route().pool.divider, .id = id};
   }
   const double one = what.difficulty / what.divider;
   if (what.own) {
-    ++activity().shares.sent;
-    activity().shares.sent_one += one;
+    ++what.own->shares.sent;
+    what.own->shares.sent_one += one;
   }
   ++what.totals->sent;
   what.totals->sent_one += one;
@@ -352,7 +406,7 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   shard_.prefix.clear();
   if (!terms->lane.empty()) shard_.prefix.append(form.pad).append(terms->mark());
   auto& mine = activity();
-  outgoing_share out{.worker = id_, .sequence = mine.next_sequence, .difficulty = terms->difficulty, .login = what.own ? pool_login : 0,
+  outgoing_share out{.worker = id_, .sequence = mine.next_sequence, .difficulty = terms->difficulty, .login = link == link_of_job->id() ? pool_login : 0,
                      .prefix = shard_.prefix, .extranonce2 = share.extranonce2, .ntime = *ntime, .nonce = *nonce, .version_bits = {}};
   // Six parameters replace all bits of the pool's mask (BIP 310): what this miner does not roll is as in the job.
   const auto version = entry.job->version & form.version_mask;
@@ -386,7 +440,7 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
 }
 
 void downstream_session::refuse(const ticket& share, int code, std::string_view text, reject_reason reason, time_point now) {
-  if (share.own) ++activity().shares.rejected[static_cast<std::size_t>(reason)];
+  if (share.own) ++share.own->shares.rejected[static_cast<std::size_t>(reason)];
   ++share.totals->rejected[static_cast<std::size_t>(reason)];
   auto& mine = activity();
   const auto earlier_waits = [&] {
@@ -413,17 +467,16 @@ void downstream_session::refuse(const ticket& share, int code, std::string_view 
   watch_ratio(reason != reject_reason::stale && reason != reject_reason::no_pool, now);
 }
 
-void downstream_session::share_verdict(const judged_share& share, const verdict& how, bool counts, double of_divider,
-                                       time_point now) {
+void downstream_session::share_verdict(const judged_share& share, const verdict& how, link_id of, double of_divider, time_point now) {
   auto& mine = activity();
-  if (counts) {
-    auto& shares = mine.shares;
+  if (auto* const work = work_on(of)) {
+    auto& shares = work->shares;
     switch (how.outcome) {
       case outcome::accepted:
         ++shares.accepted;
         shares.accepted_one += share.difficulty / of_divider;
-        mine.window.add(share.difficulty / of_divider, now);
-        if (tuner_ && tuner_->share(share.difficulty, now)) is_retuned_ = true;
+        work->window.add(share.difficulty / of_divider, now);
+        if (tuner_ && link == of && tuner_->share(share.difficulty, now)) is_retuned_ = true;
         if (how.is_local) break;
         ++shares.pool_accepted;
         shares.pool_accepted_one += share.pool_difficulty / of_divider;
@@ -517,13 +570,20 @@ void downstream_session::take_over(downstream_session& before) {
   activity_ = std::move(before.activity_);
   if (activity_) {
     // These are another connection's.
-    activity_->shares = {};
+    activity_->work.shares = {};
     activity_->in_flight.clear();
     activity_->waiting = 0;
   }
+  others_ = std::move(before.others_);
+  if (others_) {
+    for (auto& other : *others_) {
+      if (other.work) other.work->shares = {};
+    }
+  }
   first_job_at_ = before.first_job_at_;
   link = std::exchange(before.link, std::nullopt);
-  former_link = std::exchange(before.former_link, std::nullopt);
+  next_link = std::exchange(before.next_link, std::nullopt);
+  home = before.home;
   if (suggested_difficulty == 0) suggested_difficulty = before.suggested_difficulty;
   if (minimum_difficulty == 0) minimum_difficulty = before.minimum_difficulty;
   if (fixed_difficulty == 0) fixed_difficulty = before.fixed_difficulty;

@@ -61,11 +61,17 @@ struct awaited_submit {
   std::string text;
 };
 
-/// What a worker has from its first share on: it would be most of an idle one's memory.
-struct worker_activity {
-  metrics::share_counts shares;  // since the labels last changed
+/// What a worker has done under the labels of one pool.
+struct worker_work {
+  explicit worker_work(const metrics_options& config) : window(config.window, config.interval) {}
+  metrics::share_counts shares;
   metrics::hashrate_window window;
   algorithm::uint256 best_hash = algorithm::uint256::max();  // of its checked shares
+};
+
+/// What a worker has from its first share on: it would be most of an idle one's memory.
+struct worker_activity {
+  worker_work work;  // on the link that it mines on
   std::uint32_t next_sequence = 0;
   ring<awaited_submit> in_flight;  // in the order of asking
   std::size_t waiting = 0;         // of them, those without an answer
@@ -73,6 +79,13 @@ struct worker_activity {
   unsigned ratio_submits = 0;
   unsigned ratio_invalid = 0;
   unsigned rolled_without_mask = 0;
+};
+
+/// A link that a worker does not mine on, but has jobs of: one that it left, or one of its account's other weights.
+struct other_link {
+  link_id link{};
+  std::uint64_t job = 0;              // the last one that it was given there
+  std::unique_ptr<worker_work> work;  // while it comes and goes; else its labels are gone
 };
 
 /// What is needed until a worker is known.
@@ -128,18 +141,26 @@ class downstream_session {
 
   // ---- what the owner tells it
   void authorize_answer(bool good, int code, std::string_view text, time_point now);
-  /// `counts`: the share was for the link that the worker mines on now, so that it belongs to the current labels.
-  void share_verdict(const judged_share& share, const verdict& how, bool counts, double divider, time_point now);
+  /// `of`: the link that the share was for.
+  void share_verdict(const judged_share& share, const verdict& how, link_id of, double divider, time_point now);
   /// The proof of work of one of its shares.
-  void share_proven(const algorithm::uint256& hash) { activity().best_hash = std::min(activity().best_hash, hash); }
+  void share_proven(const algorithm::uint256& hash) {
+    auto& best = activity().work.best_hash;
+    best = std::min(best, hash);
+  }
   /// A share that was found before it came back as this one.
   void add_work(double one, time_point now);
   /// A verdict on one of its shares came after the deadline.
   void add_late() noexcept {
-    if (activity_) ++activity_->shares.late;
+    if (activity_) ++activity_->work.shares.late;
   }
-  /// It mines for other labels from here on.
+  /// It mines for another account from here on.
   void reset_counts() noexcept;
+  /// It mines on another link from here on; late shares still find the one that it leaves. `comes_back`: what it has done there
+  /// stays, and goes on when it does.
+  void go_to(link_id to, bool same_labels, bool comes_back);
+  /// It mines nowhere; late shares still find the link.
+  void leave_link();
   /// Begins to set the worker's difficulty here, or ends it, as the link's rules say.
   void take_rules(const upstream_session& link, time_point now);
   /// The link's difficulty, or a wish of the worker, is another. True when its own is then, too: it is due with a job.
@@ -174,10 +195,18 @@ class downstream_session {
   [[nodiscard]] const std::string& peer() const noexcept { return peer_; }
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
   [[nodiscard]] std::size_t in_flight() const noexcept { return activity_ ? activity_->waiting : 0; }
-  [[nodiscard]] metrics::share_counts shares() const noexcept { return activity_ ? activity_->shares : metrics::share_counts{}; }
-  [[nodiscard]] double hashrate(time_point now) const noexcept { return activity_ ? activity_->window.hashrate(now) : 0; }
-  /// The difficulty that its best checked share would have met; 0: none was checked.
-  [[nodiscard]] double best_share() const noexcept;
+  /// Null before its first share.
+  [[nodiscard]] const worker_work* work() const noexcept { return activity_ ? &activity_->work : nullptr; }
+  /// On all links that it comes back to.
+  [[nodiscard]] double hashrate(time_point now) const noexcept;
+  [[nodiscard]] const std::vector<other_link>& others() const noexcept;
+  [[nodiscard]] other_link* find_other(link_id link) noexcept;
+  /// Late shares for links of which this is true find nothing any more.
+  template <class Is>
+  void forget_others(Is is) {
+    if (others_) std::erase_if(*others_, is);
+    if (others_ && others_->empty()) others_.reset();
+  }
   /// "" when there is none.
   [[nodiscard]] std::string take_suggested_target() { return login_ ? std::exchange(login_->suggested_target, {}) : std::string(); }
   /// Made when there is none; gone once the worker is known.
@@ -210,9 +239,12 @@ class downstream_session {
   std::uint32_t pool_login = 0;               // of the rig, where its link has logins for each: upstream_session::add_login()
   unsigned moves = 0;                         // to other accounts, on this connection
   optional_id<link_id> link;
-  time_point linked_at{};
-  optional_id<link_id> former_link;           // of the account before; its late shares still go there
-  std::uint64_t job = 0;                      // the last one it was given
+  std::uint64_t job = 0;                      // the last one it was given there
+  optional_id<link_id> next_link;             // where it goes as soon as there is work
+  metrics::switch_cause next_cause{};         // and why
+  std::uint32_t home = 0;                     // the route of its account that it should mine on
+  time_point came_at{};                       // to the route that it is on
+  time_point idle_since = time_point::max();  // its link is not live since then
   bool is_served = false;                     // it had one on this connection
   optional_id<worker_id> restores;            // the session that its subscribe named
   optional_id<worker_id> claimed_by;          // who comes back as this one
@@ -230,7 +262,7 @@ class downstream_session {
   /// What a share counts for.
   struct ticket {
     metrics::share_counts* totals = nullptr;
-    bool own = true;  // of the current labels
+    worker_work* own = nullptr;  // what it counts for of the worker's own; null where the labels are gone
     double difficulty = 0;
     double divider = 1;
     std::string_view id;
@@ -243,6 +275,7 @@ class downstream_session {
   void configure(std::string_view id, const protocol::configure& asked, time_point now);
   void submit(std::string_view id, const std::optional<protocol::submit>& submitted, time_point now);
   [[nodiscard]] worker_activity& activity();
+  [[nodiscard]] worker_work* work_on(link_id link);
   [[nodiscard]] protocol::line_framer& framer() noexcept { return kept_ ? *kept_ : shard_.framer; }
   [[nodiscard]] const protocol::line_framer& framer() const noexcept { return kept_ ? *kept_ : shard_.framer; }
   void keep_unread();
@@ -271,6 +304,7 @@ class downstream_session {
   std::unique_ptr<protocol::line_framer> kept_;  // with lines that must wait, or a part of one; else the shard's is used
   std::unique_ptr<worker_login> login_;
   std::unique_ptr<worker_activity> activity_;
+  std::unique_ptr<std::vector<other_link>> others_;
   time_point first_job_at_ = time_point::max();  // under these labels
 
   bool heard_message_ = false;

@@ -9,8 +9,10 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "session/account_state.hpp"
 #include "session/downstream_session.hpp"
 #include "session/ids.hpp"
 #include "session/mark_dealer.hpp"
@@ -28,11 +30,12 @@ namespace stratumproxy::session {
 /// For the log: "peer_left", "pool_silent: no line for too long".
 [[nodiscard]] std::string words_for(close_reason reason, std::string_view detail);
 
-/// The shard's tables, and what happens between them. Three files: session_manager.cpp (the outside: connections and time),
-/// admission.cpp (subscribe, authorize, restore), routing.cpp (links, jobs, shares).
+/// The shard's tables, and what happens between them. Five files: session_manager.cpp (the outside: connections and time),
+/// admission.cpp (subscribe, authorize, restore), accounts.cpp (who mines for which account, and what changes there), failover.cpp
+/// (which of its routes a worker mines on), routing.cpp (links, jobs, shares).
 ///
-/// Who owns what: `workers` and `links` own; everybody else holds ids, but for `channels_`, which is kept in step. What ends during a call moves to the graveyard and
-/// is destroyed when the call is over, so that no object dies under its own feet.
+/// Who owns what: `workers` and `links` own; everybody else holds ids, but for `channels_`, which is kept in step. What ends during a call moves to the
+/// graveyard and is destroyed when the call is over, so that no object dies under its own feet.
 struct session_manager::impl final : downstream_session::events, upstream_session::events {
   impl(manager_settings settings, session_host& host);
 
@@ -45,6 +48,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
     std::uint64_t connects = 0, drops = 0, refused_logins = 0, protocol_errors = 0;
     std::array<std::uint64_t, metrics::reject_reasons> rejected_here{};
     std::uint64_t held_back = 0, unchecked = 0;
+    std::array<std::uint64_t, metrics::switch_causes> switches{};
     bool said_down = false;  // the log has it
   };
   struct channel_owner {
@@ -70,6 +74,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void sweep_slice(std::vector<Id>& queue, const Table& all, Look look);
   void sweep_worker(downstream_session& worker, time_point now);
   void sweep_link(upstream_session& link, time_point now);
+  void add_rows(metrics::snapshot& all, const downstream_session& worker, time_point now) const;
+  void add_rows(metrics::snapshot& all, const account_state& here) const;
   void after_input(downstream_session& worker, bool was_mining, time_point now);
   void drop_connection(downstream_session& worker, close_reason reason, std::string_view detail, time_point now);
   void keep(downstream_session& worker);
@@ -86,12 +92,46 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void worker_closes(downstream_session& worker, close_reason reason, std::string_view detail, time_point now) override;
   void account_found(const lookup& asked, const account_lookup& found, time_point now);
   void give_identity(downstream_session& worker, downstream_session* before);
-  void admit(downstream_session& worker, const std::shared_ptr<const account>& owner, const std::string& rig, time_point now);
+  using known_account = std::shared_ptr<const account>;
+  void admit(downstream_session& worker, const known_account& found, const std::string& rig, time_point now);
+  /// The words of the first pool, while every one of the account's refuses the login.
+  [[nodiscard]] const std::string* refused_everywhere(const account& owner, const std::string& rig, time_point now) const;
   void resume_session(downstream_session& worker, time_point now);
   void forget_claim(downstream_session& worker);
   bool restore(downstream_session& worker, const account& owner, time_point now);
   [[nodiscard]] bool sent_away_too_often(const downstream_session& worker, const account& owner, const std::string& rig,
                                          time_point now);
+
+  // ---- accounts.cpp
+  [[nodiscard]] account_state& state_of(const downstream_session& worker) { return accounts_.find(worker.owner->name)->second; }
+  /// The account as it is known here, where somebody mines for it; a newer one is taken over, with all that follows.
+  known_account newest_of(const known_account& found, time_point now);
+  void join(downstream_session& worker, const known_account& owner);
+  /// Ends what it has on the links of its account; late shares still go up.
+  void part(downstream_session& worker, time_point now);
+  void account_changed(const std::string& name, const known_account& now_is, time_point now);
+  void remove_account(const std::string& name, time_point now);
+  void set_weights(account_state& here);
+  void drop_scout(route_state& route, time_point now);
+  [[nodiscard]] std::shared_ptr<route_state> new_route(const pool_info& pool);
+
+  // ---- failover.cpp
+  /// The route that this worker should mine on now.
+  [[nodiscard]] std::size_t choose(const account_state& here, const downstream_session& worker, time_point now);
+  [[nodiscard]] bool serves(const downstream_session& worker, const upstream_session& link, time_point now) const;
+  [[nodiscard]] bool may_go(const account_state& here, std::size_t route, const downstream_session& worker, time_point now) const;
+  [[nodiscard]] metrics::switch_cause cause_to_leave(const account_state& here, const upstream_session& link, const route_state& to) const;
+  /// Moves the worker to where it should mine; the cause is for the metrics, where it is not the links'. All that happens to
+  /// links ends up here, and the sweep asks, too.
+  void steer(downstream_session& worker, time_point now, std::optional<metrics::switch_cause> because = std::nullopt);
+  void steer_all(upstream_session& link, time_point now);
+  void drop_next(downstream_session& worker, time_point now);
+  void route_failed(upstream_session& link, metrics::switch_cause cause, time_point now);
+  void sweep_account(account_state& here, time_point now);
+  void sweep_route(account_state& here, std::size_t route, time_point now);
+  void plan_slices(account_state& here, time_point now);
+  [[nodiscard]] std::vector<hashrate_split::worker> split_workers(const account_state& here, time_point now) const;
+  [[nodiscard]] std::size_t home_for_one_more(account_state& here, time_point now) const;
 
   // ---- routing.cpp
   upstream_session* link_of_job(downstream_session& worker, std::uint64_t job) override;
@@ -110,17 +150,38 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void link_message(upstream_session& link, std::string_view text) override;
   void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) override;
   void link_refused(upstream_session& link, std::string_view text, time_point now) override;
+  void link_silent(upstream_session& link, time_point now) override;
   [[nodiscard]] static std::string login_for(const downstream_session& worker, const account_route& route);
   void take_login(upstream_session& link, const downstream_session& worker, time_point now);
+  /// For a worker without any.
   void find_link(downstream_session& worker, time_point now);
-  [[nodiscard]] upstream_session& open_link(downstream_session& worker, const mining_rules& rules, time_point now);
+  /// The link that the worker is to have on this route, entered; connect_waiting() has to follow.
+  [[nodiscard]] upstream_session& link_on(downstream_session& worker, account_state& here, std::size_t route, time_point now);
+  [[nodiscard]] upstream_session& open_link(const downstream_session& worker, account_state& here, std::size_t route,
+                                            const mining_rules& rules, time_point now);
+  /// From now on the worker mines there.
+  void mine_on(downstream_session& worker, upstream_session& link, metrics::switch_cause why, time_point now);
   [[nodiscard]] bool enter(downstream_session& worker, upstream_session& link);
   void attach(downstream_session& worker, upstream_session& link, time_point now);
   void give_current_job(upstream_session& link, time_point now);
   /// Ends with the link what the worker has there; late shares still go up.
   void leave(downstream_session& worker, upstream_session& link, time_point now);
+  /// All that have a lane there, those that mine elsewhere at the moment too. By their ids: to be told something may end any of them.
   template <class Tell>
-  void tell_workers(const upstream_session& link, Tell tell);
+  void tell_members(const upstream_session& link, Tell tell) {
+    auto ids = std::exchange(being_told_, {});
+    ids.assign(link.workers().begin(), link.workers().end());
+    for (const auto id : ids) {
+      if (auto* const worker = find(id)) tell(*worker);
+    }
+    being_told_ = std::move(ids);
+  }
+  template <class Tell>
+  void tell_workers(const upstream_session& link, Tell tell) {
+    tell_members(link, [&](downstream_session& worker) {
+      if (worker.link == link.id()) tell(worker);
+    });
+  }
   void link_lost(upstream_session& link, close_reason reason, std::string_view detail, time_point now);
   void connect_waiting(endpoint& pool, time_point now);
   /// Nobody needs it any more; late shares and verdicts still get a little time.
@@ -130,7 +191,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   endpoint& endpoint_of(const upstream_session& link);
   /// The only one of a dedicated link, or null.
   [[nodiscard]] downstream_session* worker_of(const upstream_session& link);
-  [[nodiscard]] metrics::share_counts* totals_of(const account& owner, const pool_info& pool);
+  [[nodiscard]] total_counts* totals_of(const account& owner, const pool_info& pool);
   void log_link(log_level level, std::string_view event, const upstream_session& link, std::string_view detail) const;
 
   [[nodiscard]] downstream_session* find(worker_id id);
@@ -150,9 +211,9 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   std::unordered_map<session_id, worker_id, session_id_hash> sessions_;  // every id that was given and not yet used up
   std::unordered_map<std::uint64_t, lookup> lookups_;
   std::unordered_map<check_id, link_id> checks_;
-  std::unordered_map<std::string, std::vector<link_id>> shared_links_;  // by account and credential
+  std::unordered_map<std::string, account_state> accounts_;  // with a worker here, by name
   std::map<std::string, endpoint> endpoints_;
-  std::map<std::tuple<std::string, std::string, std::string>, std::unique_ptr<metrics::share_counts>> totals_;
+  std::map<std::tuple<std::string, std::string, std::string>, std::unique_ptr<total_counts>> totals_;
   std::unordered_map<std::string, std::size_t> strangers_;  // connections without a good authorize, by address
   std::unordered_map<std::string, sent_away> sent_away_;
   std::deque<worker_id> kept_;  // dropped workers, oldest first; ids of those that are gone are skipped
@@ -169,6 +230,9 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   std::size_t kept_count_ = 0;
   std::uint64_t next_channel_ = 1, next_worker_ = 1, next_link_ = 1, next_lookup_ = 1, next_check_ = 1;
   time_point swept_{};
+  time_point round_began_{};  // of looking at all workers
+  duration last_round_{0};
+  time_point next_farewell_{};
   bool is_draining_ = false;
   time_point draining_since_{};
 };

@@ -32,6 +32,7 @@ std::string_view name(close_reason reason) noexcept {
     case close_reason::not_needed: return "not_needed";
     case close_reason::limit: return "limit";
     case close_reason::shutdown: return "shutdown";
+    case close_reason::account_removed: return "account_removed";
   }
   return "other";
 }

@@ -31,11 +31,14 @@ class pool_gate {
   /// A link has lived for long: the pool is sound again.
   void settled() noexcept { failures_ = 0; }
 
+  /// Whether links that ask now connect at once, or after their turn; or it is time to try it again, and nobody does.
+  [[nodiscard]] bool is_open(time_point now) const noexcept {
+    return !is_closed_ || (waiting_.empty() && !prober_ && now >= retry_at_);
+  }
   /// A link whose turn it is; call until there is none.
   [[nodiscard]] std::optional<link_id> next(time_point now);
   /// When next() may have something; time_point::max() for never.
   [[nodiscard]] time_point due(time_point now) const;
-
 
  private:
   struct turn {

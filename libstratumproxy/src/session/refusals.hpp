@@ -26,6 +26,7 @@ class refusals {
     entry.text = std::move(text);
     entry.prober.reset();
   }
+  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
   void accepted(const std::string& credential) { entries_.erase(credential); }
 
   /// The pool's words while the refusal is fresh.

@@ -41,9 +41,9 @@ session_manager::impl::endpoint& session_manager::impl::endpoint_of(const upstre
   return endpoints_.find(link.pool_name())->second;
 }
 
-metrics::share_counts* session_manager::impl::totals_of(const account& owner, const pool_info& pool) {
+total_counts* session_manager::impl::totals_of(const account& owner, const pool_info& pool) {
   auto& row = totals_[{owner.name, pool.name(), pool.algorithm}];
-  if (!row) row = std::make_unique<metrics::share_counts>();
+  if (!row) row = std::make_unique<total_counts>();
   return row.get();
 }
 
@@ -54,8 +54,10 @@ bool session_manager::impl::enter(downstream_session& worker, upstream_session& 
 // It has entered the link.
 void session_manager::impl::attach(downstream_session& worker, upstream_session& link, time_point now) {
   link.closes_at.reset();
+  if (link.at->scout == link.id()) link.at->scout.reset();
   worker.link = link.id();
-  worker.linked_at = now;
+  if (link.is_live()) worker.idle_since = time_point::max();
+  else worker.idle_since = std::min(worker.idle_since, now);
   worker.totals = link.totals;
   if (tap_ && worker.channel()) tap_->miner_attached(*worker.channel(), link.route().password);
   worker.divider = link.route().pool.divider;
@@ -73,49 +75,74 @@ void session_manager::impl::take_login(upstream_session& link, const downstream_
   if (!link.is_shared()) link.change_login(login_for(worker, link.route()), now);
 }
 
-// New workers fill the links, so that few are used.
 void session_manager::impl::find_link(downstream_session& worker, time_point now) {
-  const auto& owner = worker.owner;
-  const auto& route = owner->routes.front();
-  auto rules = rules_for(*owner, route, shard_.algorithms);
+  auto& here = state_of(worker);
+  auto& link = link_on(worker, here, choose(here, worker, now), now);
+  mine_on(worker, link, metrics::switch_cause::returned, now);
+  connect_waiting(endpoint_of(link), now);
+}
+
+upstream_session& session_manager::impl::link_on(downstream_session& worker, account_state& here, std::size_t route, time_point now) {
+  auto& state = *here.routes[route];
+  for (const auto& other : worker.others()) {
+    auto* const link = find(other.link);
+    if (link && link->at.get() == &state && link->has(worker.id())) return *link;
+  }
+  auto rules = rules_for(*here.owner, here.owner->routes[route], shard_.algorithms);
   if (rules.mode == link_mode::shared) {
-    auto& shared = shared_links_[owner->name + '\n' + upstream_session::credential_of(route)];
+    // New workers fill the links, so that few are used.
+    auto& shared = state.links;
     std::sort(shared.begin(), shared.end(), [&](link_id a, link_id b) { return find(a)->workers().size() > find(b)->workers().size(); });
     for (const auto id : shared) {
       auto& link = *find(id);
+      if (!link.is_shared()) continue;
       const auto size = link.extranonce2_size();
       // Its own extranonce2 is too short for lanes: nobody else can mine where it does.
       if (size != 0 && size < worker.told_extranonce1.size() / 2 + worker.told_extranonce2_size) rules.mode = link_mode::dedicated;
       if (rules.mode == link_mode::dedicated) break;
-      if (enter(worker, link)) {
-        attach(worker, link, now);
-        worker_wishes(worker, now);
-        if (link.current_job()) worker.give_job(link, job_cause::moved, now);
-        return;
-      }
+      if (enter(worker, link)) return link;
     }
   }
-  auto& link = open_link(worker, rules, now);
+  if (auto* const scout = find(state.scout); scout && !scout->is_shared() && scout->workers().empty() && enter(worker, *scout)) return *scout;
+  auto& link = open_link(worker, here, route, rules, now);
   (void)enter(worker, link);  // it is the first
-  attach(worker, link, now);
-  worker_wishes(worker, now);
-  auto& pool = endpoint_of(link);
-  pool.gate.want(link.id(), now);
-  connect_waiting(pool, now);
+  return link;
 }
 
-upstream_session& session_manager::impl::open_link(downstream_session& worker, const mining_rules& rules, time_point now) {
-  const auto& owner = worker.owner;
-  const auto& route = owner->routes.front();
+upstream_session& session_manager::impl::open_link(const downstream_session& worker, account_state& here, std::size_t route,
+                                                   const mining_rules& rules, time_point now) {
+  const auto& owner = here.owner;
+  const auto& its_route = owner->routes[route];
   const link_id id{next_link_++};
   const bool is_shared = rules.mode == link_mode::shared;
-  auto login = is_shared ? pool_login(route.pool.login_template, route.user, owner->name, {}) : login_for(worker, route);
-  auto& pool = endpoint_of(route.pool);
-  auto& link = *(links_[id] = std::make_unique<upstream_session>(id, owner, 0, rules, std::move(login), pool.last_job, shard_, *this, now));
-  if (is_shared) shared_links_[owner->name + '\n' + link.credential()].push_back(id);
+  auto login = is_shared ? pool_login(its_route.pool.login_template, its_route.user, owner->name, {}) : login_for(worker, its_route);
+  auto& pool = endpoint_of(its_route.pool);
+  auto& link = *(links_[id] = std::make_unique<upstream_session>(id, owner, route, here.routes[route], rules, std::move(login),
+                                                                 pool.last_job, shard_, *this));
+  link.at->links.push_back(id);
   link.agent_chain = chain_of(worker.agent());
-  link.totals = totals_of(*owner, route.pool);
+  link.totals = totals_of(*owner, its_route.pool);
+  if (worker.version_rolling) link.request_version_rolling(now);
+  pool.gate.want(id, now);
   return link;
+}
+
+void session_manager::impl::mine_on(downstream_session& worker, upstream_session& link, metrics::switch_cause why, time_point now) {
+  auto* const from = find(worker.link);
+  if (worker.next_link == link.id()) worker.next_link.reset();
+  drop_next(worker, now);
+  const auto& here = state_of(worker);
+  const bool is_other = from && from->at != link.at;
+  const bool comes_back = is_other && here.has_slices(*from->at) && here.has_slices(*link.at);
+  worker.forget_others([&](const other_link& other) { return find(other.link) == nullptr; });
+  worker.go_to(link.id(), from && from->pool_name() == link.pool_name(), comes_back);
+  worker.came_at = now;
+  attach(worker, link, now);
+  if (is_other) ++endpoint_of(*from).switches[static_cast<std::size_t>(why)];
+  if (from && !comes_back) leave(worker, *from, now);
+  take_login(link, worker, now);
+  worker_wishes(worker, now);
+  if (link.current_job()) worker.give_job(link, job_cause::moved, now);
 }
 
 void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
@@ -131,6 +158,7 @@ void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
       link->wait_for_refusal();
       const auto* const words = refusals_.fresh(link->refusal_key, now);
       const auto text = words ? std::string("the pool refused the login: ").append(*words) : "the pool refused the login";
+      steer_all(*link, now);
       tell_workers(*link, [&](downstream_session& worker) { worker.show(text); });
       continue;
     }
@@ -153,10 +181,17 @@ void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
 
 void session_manager::impl::leave(downstream_session& worker, upstream_session& link, time_point now) {
   link.leave(worker.id());
+  if (auto* const other = worker.find_other(link.id())) other->work.reset();
   if (link.workers().empty()) retire(link, now);
 }
 
 void session_manager::impl::retire(upstream_session& link, time_point now) {
+  const auto account = accounts_.find(link.owner()->name);
+  const bool has_others = account != accounts_.end() && !account->second.workers.empty() && account->second.routes.size() > 1;
+  if (has_others && account->second.position(*link.at) && !link.at->health.is_sound() && !link.at->scout) {
+    link.at->scout = link.id();
+  }
+  if (link.at->scout == link.id()) return;
   if (!link.is_live()) return destroy(link, now);
   const auto& config = shard_.config.upstream;
   link.closes_at = now + (link.is_shared() ? config.empty_link : config.share_wait);
@@ -176,10 +211,8 @@ void session_manager::impl::destroy(upstream_session& link, time_point now) {
   link.lost(now);
   link.reject_parked("job not found", now);
   link.reject_checking("job not found", now);
-  if (link.is_shared()) {
-    const auto shared = shared_links_.find(link.owner()->name + '\n' + link.credential());
-    if (std::erase(shared->second, link.id()); shared->second.empty()) shared_links_.erase(shared);
-  }
+  std::erase(link.at->links, link.id());
+  if (link.at->scout == link.id()) link.at->scout.reset();
   pool.unchecked += link.unchecked;
   dead_links_.push_back(std::move(owned->second));
   links_.erase(owned);
@@ -191,17 +224,6 @@ downstream_session* session_manager::impl::worker_of(const upstream_session& lin
   return link.is_shared() || link.workers().empty() ? nullptr : find(link.workers().front());
 }
 
-// By their ids: to be told something may end any of them.
-template <class Tell>
-void session_manager::impl::tell_workers(const upstream_session& link, Tell tell) {
-  auto ids = std::exchange(being_told_, {});
-  ids.assign(link.workers().begin(), link.workers().end());
-  for (const auto id : ids) {
-    if (auto* const worker = find(id); worker && worker->link == link.id()) tell(*worker);
-  }
-  being_told_ = std::move(ids);
-}
-
 void session_manager::impl::link_live(upstream_session& link, time_point now) {
   auto& pool = endpoint_of(link);
   pool.gate.succeeded(link.id(), now);
@@ -211,13 +233,16 @@ void session_manager::impl::link_live(upstream_session& link, time_point now) {
   log_link(log_level::debug, "link_live", link, {});
   link.is_renewed = true;
   link.is_outage_told = false;
+  tell_workers(link, [](downstream_session& worker) { worker.idle_since = time_point::max(); });
   give_current_job(link, now);
 }
 
 // Whoever finds no lane on the link any more mines on another one.
 void session_manager::impl::link_layout(upstream_session& link, time_point now) {
-  tell_workers(link, [&](downstream_session& worker) {
+  tell_members(link, [&](downstream_session& worker) {
     if (enter(worker, link)) return;
+    if (worker.next_link == link.id()) worker.next_link.reset();
+    if (worker.link != link.id()) return leave(worker, link, now);
     worker.link.reset();
     find_link(worker, now);
   });
@@ -228,7 +253,10 @@ void session_manager::impl::give_current_job(upstream_session& link, time_point 
   if (!link.current_job()) return;
   link.is_renewed = false;
   shard_.lines.clear();
-  tell_workers(link, [&](downstream_session& worker) { worker.give_job(link, job_cause::moved, now); });
+  tell_members(link, [&](downstream_session& worker) {
+    if (worker.link == link.id()) return worker.give_job(link, job_cause::moved, now);
+    if (worker.next_link == link.id()) mine_on(worker, link, worker.next_cause, now);
+  });
 }
 
 void session_manager::impl::link_job(upstream_session& link, bool repeated, time_point now) {
@@ -277,20 +305,25 @@ void session_manager::impl::link_lost(upstream_session& link, close_reason reaso
   refusals_.give_up(link.refusal_key, link.id());
   const bool is_bad = !was_stable && reason != close_reason::reconnect_asked;
   if (is_bad) pool.gate.failed(link.id(), now);
+  if (reason == close_reason::pool_silent) route_failed(link, metrics::switch_cause::silent, now);
+  else if (is_bad) route_failed(link, metrics::switch_cause::unreachable, now);
   if (is_bad || reason == close_reason::pool_silent) {
     if (!std::exchange(pool.said_down, true)) {
       log_link(log_level::warning, "pool_down", link, words_for(reason, detail));
     }
-    if (!std::exchange(link.is_outage_told, true)) {
-      const auto text = "the pool " + link.pool_name() + " cannot be reached (" + std::string(name(reason)) + "), trying again";
-      tell_workers(link, [&](downstream_session& worker) { worker.show(text); });
-    }
   }
   log_link(was_live ? log_level::info : log_level::debug, "link_lost", link, words_for(reason, detail));
-  if (link.workers().empty() || is_draining_) return destroy(link, now);
+  const bool is_wanted = !link.workers().empty() || link.at->scout == link.id();
+  if (!is_wanted || is_draining_) return destroy(link, now);
   pool.gate.forget(link.id());  // it may have been the one to probe, and was sent elsewhere
   pool.gate.want(link.id(), now);
   connect_waiting(pool, now);
+  tell_workers(link, [&](downstream_session& worker) { worker.idle_since = std::min(worker.idle_since, now); });
+  steer_all(link, now);
+  if ((is_bad || reason == close_reason::pool_silent) && !std::exchange(link.is_outage_told, true)) {
+    const auto text = "the pool " + link.pool_name() + " cannot be reached (" + std::string(name(reason)) + "), trying again";
+    tell_workers(link, [&](downstream_session& worker) { worker.show(text); });
+  }
 }
 
 void session_manager::impl::link_refused(upstream_session& link, std::string_view text, time_point now) {
@@ -310,17 +343,28 @@ void session_manager::impl::link_refused(upstream_session& link, std::string_vie
   channels_.erase(channel);
   shard_.host.close(channel, close_reason::refused);
   link.lost(now);
+  if (!only_this) route_failed(link, metrics::switch_cause::refused, now);
+  const bool is_wanted = !link.workers().empty() || link.at->scout == link.id();
+  if (!is_wanted) return destroy(link, now);
+  steer_all(link, now);
   tell_workers(link, [&](downstream_session& worker) { worker.show("the pool refused the login: " + std::string(text)); });
-  if (link.workers().empty()) destroy(link, now);
+}
+
+void session_manager::impl::link_silent(upstream_session& link, time_point now) {
+  route_failed(link, metrics::switch_cause::silent, now);
+  steer_all(link, now);
 }
 
 // ---- shares ----------------------------------------------------------------------------------------------------------
 
 upstream_session* session_manager::impl::link_of_job(downstream_session& worker, std::uint64_t job) {
-  auto* const link = find(worker.link);
-  if (link && link->jobs().find(job)) return link;
-  auto* const former = find(worker.former_link);
-  return former && former->jobs().find(job) ? former : nullptr;
+  const auto has_it = [&](std::optional<link_id> id) {
+    auto* const link = find(id);
+    return link && link->jobs().find(job) ? link : nullptr;
+  };
+  auto* found = has_it(worker.link);
+  for (auto other = worker.others().rbegin(); !found && other != worker.others().rend(); ++other) found = has_it(other->link);
+  return found;
 }
 
 void session_manager::impl::link_verdict(upstream_session& link, const judged_share& share, const verdict& how,
@@ -330,6 +374,7 @@ void session_manager::impl::link_verdict(upstream_session& link, const judged_sh
   auto& totals = *link.totals;
   switch (how.outcome) {
     case outcome::accepted:
+      link.at->work += one;
       ++totals.accepted;
       totals.accepted_one += one;
       if (how.is_local) {
@@ -345,6 +390,11 @@ void session_manager::impl::link_verdict(upstream_session& link, const judged_sh
       break;
     case outcome::unknown: ++totals.unknown; break;
   }
+  // A miner that repeats itself tells nothing about the pool. Its workers go at their next turn.
+  const bool is_telling = !how.is_local && how.outcome != outcome::unknown && how.reason != metrics::reject_reason::duplicate;
+  if (is_telling && link.at->health.is_storm_after(how.outcome == outcome::accepted)) {
+    route_failed(link, metrics::switch_cause::reject_storm, now);
+  }
   const auto round_trip = now - share.received;
   if (how.outcome != outcome::unknown && !how.is_local) round_trip_.observe(std::chrono::duration<double>(round_trip).count());
 
@@ -355,7 +405,7 @@ void session_manager::impl::link_verdict(upstream_session& link, const judged_sh
   if (!worker && how.outcome == outcome::accepted) heir->add_work(one, now);  // found before it came back
   if (!worker) return;
   const bool waited = worker->must_wait();
-  worker->share_verdict(share, how, worker->link == link.id(), divider, now);
+  worker->share_verdict(share, how, link.id(), divider, now);
   if (worker->take_retuned() && worker->link == link.id()) worker->give_job(link, job_cause::eased, now);
   if (waited || is_draining_ || worker->is_ending) to_resume_.push_back(worker->id());
 }
@@ -381,11 +431,10 @@ void session_manager::impl::link_late_verdict(upstream_session& link) {
 
 void session_manager::impl::share_ended(downstream_session& worker, const verdict& how, double difficulty,
                                         duration round_trip) {
-  if (const auto* const link = find(worker.link); link && how.outcome == outcome::rejected) {
-    ++endpoint_of(*link).rejected_here[static_cast<std::size_t>(how.reason)];
-  }
+  const auto* const link = find(worker.link);
+  if (link && how.outcome == outcome::rejected) ++endpoint_of(*link).rejected_here[static_cast<std::size_t>(how.reason)];
   if (!shard_.sink || !worker.owner) return;
-  const auto& pool = worker.owner->routes.front().pool;
+  const auto& pool = link ? link->route().pool : worker.owner->routes.front().pool;
   report(worker.owner->name, pool, pool.name(), &worker, how, difficulty, round_trip);
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr auto sweep_interval = std::chrono::milliseconds(100);
 constexpr std::size_t sweep_slice_size = 1'000;
+constexpr auto farewell_pause = std::chrono::milliseconds(5);  // workers without a pool go one by one, as they would come back all at once
 constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
 
 // Whether a worker that left for this reason is expected back.
@@ -40,7 +41,8 @@ constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
     case close_reason::reconnect_asked:
     case close_reason::not_needed:
     case close_reason::limit:
-    case close_reason::shutdown: return false;
+    case close_reason::shutdown:
+    case close_reason::account_removed: return false;
   }
   return false;
 }
@@ -169,13 +171,14 @@ void session_manager::impl::destroy(downstream_session& worker, time_point now) 
   if (session != sessions_.end() && session->second == worker.id()) sessions_.erase(session);
   dead_workers_.push_back(std::move(owned->second));
   workers_.erase(owned);
-  if (auto* const link = find(std::exchange(worker.link, std::nullopt))) {
-    link->leave(worker.id());
-    if (!link->workers().empty()) return;
-    // Nobody is left who could send a late share: only verdicts are waited for.
-    if (!link->is_shared() && link->unanswered() == 0) return destroy(*link, now);
-    retire(*link, now);
-  }
+  if (!worker.owner) return;
+  const auto* const link = find(worker.link);
+  const bool was_alone = link && !link->is_shared();
+  const auto its_link = worker.link;
+  part(worker, now);
+  // Nobody is left who could send a late share: only verdicts are waited for.
+  auto* const left = was_alone ? find(its_link) : nullptr;
+  if (left && left->workers().empty() && left->unanswered() == 0 && left->at->scout != left->id()) destroy(*left, now);
 }
 
 // What could not be done while a message was handled: messages that had to wait, and the end of what died.
@@ -233,9 +236,12 @@ void session_manager::impl::sweep_worker(downstream_session& worker, time_point 
     }
     return;
   }
+  steer(worker, now);
   auto* const link = find(worker.link);
   if (!link) return;
-  if (!link->is_live() && now - std::max(link->down_since(), worker.linked_at) >= config.hold) {
+  if (link->is_live()) link->totals->worker_seconds += std::chrono::duration<double>(last_round_).count();
+  if (worker.idle_since <= now - config.hold && now >= next_farewell_) {
+    next_farewell_ = std::max(next_farewell_, now - sweep_interval) + farewell_pause;
     const bool refused = link->state() == metrics::link_state::refused;
     worker.show(refused ? "closing: the pool refuses the login" : "closing: the pool cannot be reached");
     return worker_closes(worker, refused ? close_reason::refused : close_reason::no_pool, link->pool_name(), now);
@@ -274,51 +280,89 @@ void session_manager::impl::sweep_slice(std::vector<Id>& queue, const Table& all
 void session_manager::impl::sweep(time_point now) {
   swept_ = now;
   for (const auto channel : std::exchange(unwelcome_, {})) shard_.host.close(channel, close_reason::limit);
+  if (swept_workers_.empty()) last_round_ = now - std::exchange(round_began_, now);
   sweep_slice(swept_workers_, workers_, [&](downstream_session& worker) { sweep_worker(worker, now); });
+  std::erase_if(accounts_, [](const auto& entry) { return entry.second.is_over(); });
+  for (auto& [account_name, here] : accounts_) sweep_account(here, now);
   sweep_slice(swept_links_, links_, [&](upstream_session& link) { sweep_link(link, now); });
   refusals_.forget_old(now);
   if (settings_.shard == 0) hints_->forget_old(now);
   std::erase_if(sent_away_, [&](const auto& entry) { return now - entry.second.since > std::chrono::minutes(10); });
 }
 
+// One for each pool that it comes back to.
+void session_manager::impl::add_rows(metrics::snapshot& all, const downstream_session& worker, time_point now) const {
+  const auto add = [&](const upstream_session* link, const worker_work* work, bool is_current) {
+    const auto& pool = link ? link->route().pool : worker.owner->routes.front().pool;
+    const bool has_best = work && work->best_hash != algorithm::uint256::max();
+    all.workers.push_back({.address = worker.peer(), .account = worker.owner->name, .rig = worker.rig, .agent = worker.agent(),
+                           .algorithm = pool.algorithm, .pool = link ? link->pool_name() : pool.name(),
+                           .session = worker.short_session(), .up = worker.is_connected(), .is_current = is_current,
+                           .difficulty = worker.told_difficulty, .hashrate = work ? work->window.hashrate(now) : 0,
+                           .version_mask = worker.told_mask,
+                           .best_share = has_best ? algorithm::difficulty_of(work->best_hash, pool.divider) : 0,
+                           .shares = work ? work->shares : metrics::share_counts{}});
+  };
+  const auto link = worker.link ? links_.find(*worker.link) : links_.end();
+  add(link != links_.end() ? link->second.get() : nullptr, worker.work(), true);
+  for (const auto& other : worker.others()) {
+    const auto away = other.work ? links_.find(other.link) : links_.end();
+    if (away != links_.end()) add(away->second.get(), other.work.get(), false);
+  }
+}
+
+void session_manager::impl::add_rows(metrics::snapshot& all, const account_state& here) const {
+  if (here.routes.size() == 1) return;
+  const auto first = all.routes.size();
+  for (std::size_t route = 0; route < here.routes.size(); ++route) {
+    const auto& state = *here.routes[route];
+    const auto& its_route = here.owner->routes[route];
+    all.routes.push_back({.account = here.owner->name, .pool = its_route.pool.name(), .route = route, .weight = its_route.weight,
+                          .is_usable = state.health.is_sound(), .cause = state.health.cause(), .workers = 0, .work = state.work});
+  }
+  for (const auto id : here.workers) {
+    const auto& worker = *workers_.find(id)->second;
+    const auto link = worker.link ? links_.find(*worker.link) : links_.end();
+    const auto at = link != links_.end() && worker.is_connected() ? here.position(*link->second->at) : std::nullopt;
+    if (at) ++all.routes[first + *at].workers;
+  }
+}
+
 metrics::snapshot session_manager::impl::snapshot(time_point now, metrics::scope what) const {
   metrics::snapshot all;
   for (const auto& [id, worker] : workers_) {
     if (worker->is_connected()) ++all.connections;
-    if (!worker->owner || what == metrics::scope::totals) continue;
-    const auto link = worker->link ? links_.find(*worker->link) : links_.end();
-    const auto& pool = worker->owner->routes.front().pool;
-    all.workers.push_back({.address = worker->peer(), .account = worker->owner->name, .rig = worker->rig, .agent = worker->agent(),
-                           .algorithm = pool.algorithm,
-                           .pool = link != links_.end() ? link->second->pool_name() : pool.name(),
-                           .session = worker->short_session(), .up = worker->is_connected(),
-                           .difficulty = worker->told_difficulty, .hashrate = worker->hashrate(now),
-                           .version_mask = worker->told_mask,
-                           .best_share = worker->best_share(), .shares = worker->shares()});
+    if (worker->owner && what != metrics::scope::totals) add_rows(all, *worker, now);
   }
   all.kept_sessions = kept_count_;
   for (const auto& [pool_name, pool] : endpoints_) {
     all.pools.push_back({.pool = pool_name, .algorithm = pool.algorithm, .divider = pool.divider, .links = {},
                          .shared_links = {}, .connects = pool.connects, .drops = pool.drops,
                          .refused_logins = pool.refused_logins, .protocol_errors = pool.protocol_errors,
-                         .rejected_here = pool.rejected_here, .held_back = pool.held_back, .unchecked = pool.unchecked});
+                         .rejected_here = pool.rejected_here, .held_back = pool.held_back, .unchecked = pool.unchecked,
+                         .switches = pool.switches});
   }
   for (const auto& [id, link] : links_) {
     // The rows are in the order of the endpoints, and every link has its endpoint.
     const auto row = std::lower_bound(all.pools.begin(), all.pools.end(), link->pool_name(),
                                       [](const metrics::pool_row& r, const std::string& pool) { return r.pool < pool; });
     row->unchecked += link->unchecked;
-    if (!link->is_shared()) {
-      ++row->links[static_cast<std::size_t>(link->state())];
-      continue;
-    }
-    ++row->shared_links[static_cast<std::size_t>(link->state())];
+    ++(link->is_shared() ? row->shared_links : row->links)[static_cast<std::size_t>(link->state())];
+    const bool is_shown = what == metrics::scope::all_links || (link->is_shared() && what == metrics::scope::everything);
+    if (!is_shown) continue;
+    const auto here = accounts_.find(link->owner()->name);
     all.links.push_back({.link = static_cast<std::uint64_t>(id) * settings_.shards + settings_.shard, .pool = link->pool_name(),
-                         .account = link->owner()->name, .state = link->state(), .workers = link->workers().size(),
+                         .account = link->owner()->name,
+                         .route = here != accounts_.end() ? here->second.position(*link->at) : std::nullopt,
+                         .is_shared = link->is_shared(), .state = link->state(), .workers = link->workers().size(),
                          .limit = link->max_workers(), .difficulty = link->difficulty(), .round_trip = link->round_trip()});
   }
+  if (what != metrics::scope::totals) {
+    for (const auto& [account_name, here] : accounts_) add_rows(all, here);
+  }
   for (const auto& [key, counts] : totals_) {
-    all.totals.push_back({.account = std::get<0>(key), .pool = std::get<1>(key), .algorithm = std::get<2>(key), .shares = *counts});
+    all.totals.push_back({.account = std::get<0>(key), .pool = std::get<1>(key), .algorithm = std::get<2>(key), .shares = *counts,
+                          .worker_seconds = counts->worker_seconds});
   }
   const auto& events = shard_.events;
   for (std::size_t i = 0; i < happenings; ++i) {
@@ -461,6 +505,11 @@ void session_manager::account_found(lookup_id lookup, account_lookup found, time
   me.lookups_.erase(asked);
   me.account_found(what, found, now);
   me.settle(now);
+}
+
+void session_manager::account_changed(const std::string& name, std::shared_ptr<const account> now_is, time_point now) {
+  impl_->account_changed(name, now_is, now);
+  impl_->settle(now);
 }
 
 void session_manager::share_checked(check_id check, const result<algorithm::proof>& outcome, time_point now) {

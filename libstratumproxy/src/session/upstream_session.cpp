@@ -18,9 +18,11 @@ constexpr auto redirect_pause = std::chrono::minutes(1);
 
 }  // namespace
 
-upstream_session::upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, mining_rules rules,
-                                   std::string login, broadcast_job& pool_job, services& shard, events& listener, time_point now)
+upstream_session::upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route,
+                                   std::shared_ptr<route_state> its_route, mining_rules rules, std::string login,
+                                   broadcast_job& pool_job, services& shard, events& listener)
     : framer(shard.config.upstream.line_bytes),
+      at(std::move(its_route)),
       id_(id),
       owner_(std::move(owner)),
       route_(route),
@@ -31,8 +33,7 @@ upstream_session::upstream_session(link_id id, std::shared_ptr<const account> ow
       credential_(credential_of(owner_->routes[route])),
       pool_job_(pool_job),
       shard_(shard),
-      listener_(listener),
-      down_since_(now) {
+      listener_(listener) {
   refusal_key = credential_;
 }
 
@@ -42,7 +43,9 @@ std::string upstream_session::credential_of(const account_route& route) {
 
 void upstream_session::enter(metrics::link_state state) {
   if (state_ == state) return;
+  if (is_live()) --at->live;
   state_ = state;
+  if (is_live()) ++at->live;
   if (shard_.sink) shard_.sink->on_link(pool_name_, owner_->name, state);
 }
 
@@ -82,10 +85,9 @@ void upstream_session::connected(time_point now) {
 }
 
 void upstream_session::lost(time_point now) {
-  if (is_live()) down_since_ = now;
   channel_.reset();
   framer = protocol::line_framer(shard_.config.upstream.line_bytes);
-  if (state_ != metrics::link_state::refused) enter(metrics::link_state::waiting);
+  if (state_ != metrics::link_state::refused) enter(metrics::link_state::failing);
   auto unanswered = std::exchange(pending_, {});
   unanswered_ = 0;
   for (std::size_t i = 0; i < unanswered.size(); ++i) {
@@ -109,6 +111,10 @@ void upstream_session::tick(time_point now) {
   }
   suggest_difficulty(wish_, now);
   if (is_live() && now - heard_ >= config.silence) return fail(close_reason::pool_silent, "no line for too long", now);
+  if (state_ == metrics::link_state::live && now - std::max(job_heard_, live_since_) >= shard_.config.failover.no_job) {
+    enter(metrics::link_state::silent);
+    listener_.link_silent(*this, now);
+  }
   for (std::size_t i = 0; i < pending_.size(); ++i) {
     auto& entry = pending_[i];
     const auto age = now - entry.sent;
@@ -222,6 +228,11 @@ void upstream_session::bad_message(std::string_view what, bool is_job, time_poin
 
 void upstream_session::new_job(std::shared_ptr<const protocol::job> job, time_point now) {
   bad_jobs_ = 0;
+  job_heard_ = now;
+  if (is_silent()) {
+    works_since_ = now;
+    enter(metrics::link_state::live);
+  }
   const bool repeated = last_job_ && (last_job_ == job || last_job_->same_work(*job));
   job_ = last_job_ = std::move(job);
   if (!repeated) {
@@ -389,7 +400,7 @@ void upstream_session::configured(std::uint32_t mask, time_point now) {
 
 void upstream_session::become_live_if_ready(time_point now) {
   if (state_ != metrics::link_state::handshaking || !subscribed_ || !authorized_ || configure_outstanding_) return;
-  live_since_ = now;
+  live_since_ = works_since_ = now;
   enter(metrics::link_state::live);
   send_parked(now);
   shard_.flush(*channel_);
@@ -465,7 +476,8 @@ bool upstream_session::enter(worker_id worker, std::string_view mark, unsigned m
   // Before the pool has said its extranonce there are no lanes; link_layout() then asks for all.
   // So are those of a worker that has not subscribed yet.
   if (lanes_ && !mark.empty() && !lanes_->enter(worker, mark, miner_bytes)) {
-    if (is_shared()) {
+    // A scout may have lanes at rest of who mined here before.
+    if (is_shared() || mark.size() / 2 + miner_bytes <= extranonce2_size_) {
       if (known != workers_.end()) workers_.erase(known);
       return false;
     }

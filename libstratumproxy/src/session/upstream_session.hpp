@@ -1,8 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-
 #include <deque>
 #include <memory>
 #include <optional>
@@ -16,6 +16,7 @@
 #include "session/job_table.hpp"
 #include "session/lane_table.hpp"
 #include "session/mining_rules.hpp"
+#include "session/route_state.hpp"
 #include "session/services.hpp"
 #include "stratumproxy/account.hpp"
 #include "stratumproxy/clock.hpp"
@@ -25,6 +26,11 @@
 #include "stratumproxy/session/session_manager.hpp"
 
 namespace stratumproxy::session {
+
+/// What an account did at a pool: for the metrics of the whole proxy.
+struct total_counts : metrics::share_counts {
+  double worker_seconds = 0;  // that its workers mined there
+};
 
 /// A share on its way up, in the layout of its job. Views end with the call.
 struct outgoing_share {
@@ -59,15 +65,17 @@ struct judged_share {
 
 /// One link: the proxy as a miner of a pool, over any number of connections to it.
 ///
-///             may connect          TCP up               subscribed, authorized, configured
-///   waiting ------------> connecting ------> handshaking ------------------------------> live
-///      ^                      |                   |  |                                    |
-///      +----------------------+-------------------+--|------------------------------------+   lost: reconnects
-///      ^                                             | login refused
-///      +------------ refusal is over ------------ refused <-+
+///            its turn            TCP up               subscribed, authorized, configured          no job for long
+///   waiting -----------> connecting -----> handshaking ----------------------------------> live -------------------> silent
+///      ^                   ^    |             |    |                                       ^  |  <-------------------  |
+///      |          its turn |    |             |    |                        nobody mines   |  v        a job           |
+///      |                   |    v             v    |                        on it          parked                      |
+///      |                 failing <--- lost or could not be had, from everywhere ------------+--------------------------+
+///      |                                           | login refused
+///      +-------------- refusal is over --------- refused
 ///
-/// While it is not live, shares for jobs that may become good again wait (`parked`). What the pool sends is checked by the codec
-/// before it gets here; here it is put in order.
+/// While it has no connection that is ready, shares for jobs that may become good again wait (`parked_`). What the pool sends is
+/// checked by the codec before it gets here; here it is put in order.
 class upstream_session {
  public:
   static constexpr std::string_view connection_lost = "job not found: the pool's connection was lost";
@@ -91,11 +99,13 @@ class upstream_session {
     virtual void link_message(upstream_session& link, std::string_view text) = 0;
     virtual void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) = 0;
     virtual void link_refused(upstream_session& link, std::string_view text, time_point now) = 0;
+    /// It is live, but has had no job for long.
+    virtual void link_silent(upstream_session& link, time_point now) = 0;
   };
 
   /// `pool_job` is shared by the links of one pool, and outlives them.
-  upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, mining_rules rules, std::string login,
-                   broadcast_job& pool_job, services& shard, events& listener, time_point now);
+  upstream_session(link_id id, std::shared_ptr<const account> owner, std::size_t route, std::shared_ptr<route_state> at,
+                   mining_rules rules, std::string login, broadcast_job& pool_job, services& shard, events& listener);
 
   // ---- events of its connection, called by the owner
   /// It has been told to connect through `channel`.
@@ -115,6 +125,9 @@ class upstream_session {
   void take_over(worker_id before, worker_id after);
   void leave(worker_id worker);
   [[nodiscard]] const std::vector<worker_id>& workers() const noexcept { return workers_; }
+  [[nodiscard]] bool has(worker_id worker) const noexcept {
+    return std::find(workers_.begin(), workers_.end(), worker) != workers_.end();
+  }
   [[nodiscard]] bool has_room() const noexcept { return workers_.size() < max_workers_; }
   [[nodiscard]] std::size_t max_workers() const noexcept { return max_workers_; }
   /// The pad of the worker's lane, hex; "" where it has none.
@@ -145,8 +158,14 @@ class upstream_session {
 
   // ---- what it knows
   [[nodiscard]] link_id id() const noexcept { return id_; }
-  [[nodiscard]] metrics::link_state state() const noexcept { return state_; }
-  [[nodiscard]] bool is_live() const noexcept { return state_ == metrics::link_state::live; }
+  [[nodiscard]] metrics::link_state state() const noexcept {
+    return state_ == metrics::link_state::live && workers_.empty() ? metrics::link_state::parked : state_;
+  }
+  /// Its connection is ready, in whichever of the states that are so: live, silent and parked.
+  [[nodiscard]] bool is_live() const noexcept { return state_ == metrics::link_state::live || is_silent(); }
+  [[nodiscard]] bool is_silent() const noexcept { return state_ == metrics::link_state::silent; }
+  /// Live, and with a job for whoever comes.
+  [[nodiscard]] bool has_work() const noexcept { return state_ == metrics::link_state::live && job_; }
   [[nodiscard]] std::optional<channel_id> channel() const noexcept { return channel_; }
   [[nodiscard]] const std::shared_ptr<const account>& owner() const noexcept { return owner_; }
   [[nodiscard]] const account_route& route() const noexcept { return owner_->routes[route_]; }
@@ -172,9 +191,9 @@ class upstream_session {
   [[nodiscard]] std::size_t unanswered() const noexcept { return unanswered_ + checking_.size(); }
   /// Seconds from a share to its verdict, of the last ones; 0 before the first.
   [[nodiscard]] double round_trip() const noexcept { return round_trip_; }
-  /// Since when it is not live; meaningless while it is.
-  [[nodiscard]] time_point down_since() const noexcept { return down_since_; }
   [[nodiscard]] time_point live_since() const noexcept { return live_since_; }
+  /// The same, or since it was silent last.
+  [[nodiscard]] time_point works_since() const noexcept { return works_since_; }
   /// A login that the pool refused, here or on another link, waits until it may be tried; then it is try_again().
   void wait_for_refusal() { enter(metrics::link_state::refused); }
   void try_again() { enter(metrics::link_state::waiting); }
@@ -183,11 +202,12 @@ class upstream_session {
 
   protocol::line_framer framer;
   static constexpr auto stable_after = std::chrono::seconds(10);  // a link that lives shorter than this failed
+  const std::shared_ptr<route_state> at;  // of its account; it may have it no more
   std::string refusal_key;                // credential() or full_credential(): what its refusal is remembered by
   std::string agent_chain;                // " a b": the proxies before this one, if its worker is a proxy
   bool is_outage_told = false;            // its workers have heard that the pool is away
   bool is_renewed = true;                 // its workers have had no job since it is live
-  metrics::share_counts* totals = nullptr;  // of its account, pool and algorithm; the shard's
+  total_counts* totals = nullptr;         // of its account, pool and algorithm; the shard's
   std::uint64_t unchecked = 0;            // shares that went up without the check that they were due
   std::optional<time_point> closes_at;    // nobody mines here any more; late shares still may go up until then
 
@@ -273,8 +293,8 @@ class upstream_session {
 
   metrics::link_state state_ = metrics::link_state::waiting;
   std::optional<channel_id> channel_;
-  time_point down_since_;
   time_point live_since_{};
+  time_point works_since_{};
   time_point started_{};        // of the connection attempt, then of the handshake
   time_point heard_{};          // last line from the pool
 
@@ -296,7 +316,8 @@ class upstream_session {
   time_point suggested_at_{};
   std::shared_ptr<const protocol::job> job_;
   std::shared_ptr<const protocol::job> last_job_;  // outlives the connection: after a resume the pool may send it once more
-  time_point job_received_{};
+  time_point job_received_{};   // the first time
+  time_point job_heard_{};      // or once more
   std::uint32_t ntime_ahead_ = 0;  // seconds that the current job's ntime was moved on, where there is no pad
   unsigned bad_jobs_ = 0;       // in a row
   unsigned bad_lines_ = 0;      // in a row: no message at all

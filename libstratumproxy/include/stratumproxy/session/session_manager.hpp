@@ -60,8 +60,9 @@ enum class close_reason : std::uint8_t {
   not_needed,       ///< a link whose workers are gone
   limit,            ///< too many connections
   shutdown,
+  account_removed,
 };
-inline constexpr std::size_t close_reasons = 25;
+inline constexpr std::size_t close_reasons = 26;
 [[nodiscard]] std::string_view name(close_reason reason) noexcept;
 
 /// A worker's connection on its way to the shard that its session id names, as a value.
@@ -145,6 +146,8 @@ class session_manager {
   /// A connection's unsent output is above (true) or again below its low watermark: jobs are coalesced meanwhile.
   void congested(channel_id channel, bool is_congested, time_point now);
   void account_found(lookup_id lookup, account_lookup found, time_point now);
+  /// The account is another than before, or (null) is there no more: its workers move, or are let go. Older revisions are ignored.
+  void account_changed(const std::string& name, std::shared_ptr<const account> now_is, time_point now);
   void share_checked(check_id check, const result<algorithm::proof>& outcome, time_point now);
 
   /// Everything that waits for time. Call at least ten times a second of its own clock, or exactly at next_deadline().

@@ -1,0 +1,153 @@
+// Who mines for which account on this shard, and what follows when an account becomes another.
+#include <algorithm>
+#include <utility>
+
+#include "session/manager_impl.hpp"
+
+namespace stratumproxy::session {
+namespace {
+
+[[nodiscard]] std::size_t routes_of(const account& owner) { return std::min(owner.routes.size(), account::max_routes); }
+
+[[nodiscard]] link_mode mode_of(const account& owner, const account_route& route) { return owner.mode.value_or(route.pool.mode); }
+
+// Whether links of the one serve the other as they are.
+[[nodiscard]] bool is_same_route(const account& before, const account_route& was, const account& after, const account_route& is) {
+  return was.pool == is.pool && was.user == is.user && was.password == is.password && mode_of(before, was) == mode_of(after, is);
+}
+
+}  // namespace
+
+std::shared_ptr<route_state> session_manager::impl::new_route(const pool_info& pool) {
+  return std::make_shared<route_state>(shard_.config.failover, shard_.random, endpoint_of(pool).gate);
+}
+
+session_manager::impl::known_account session_manager::impl::newest_of(const known_account& found, time_point now) {
+  account_changed(found->name, found, now);
+  const auto known = accounts_.find(found->name);
+  return known == accounts_.end() ? found : known->second.owner;
+}
+
+// ---- its workers -------------------------------------------------------------------------------------------------------
+
+void session_manager::impl::join(downstream_session& worker, const known_account& owner) {
+  auto& here = accounts_[owner->name];
+  if (here.routes.empty()) {
+    here.owner = owner;
+    for (std::size_t i = 0; i < routes_of(*owner); ++i) here.routes.push_back(new_route(owner->routes[i].pool));
+    set_weights(here);
+  }
+  worker.owner = here.owner;
+  worker.home = static_cast<std::uint32_t>(home_for_one_more(here, swept_));
+  here.workers.push_back(worker.id());
+}
+
+void session_manager::impl::part(downstream_session& worker, time_point now) {
+  drop_next(worker, now);
+  // Who goes from account to account does not leave a trail of links behind.
+  for (const auto& other : worker.others()) {
+    auto* const link = find(other.link);
+    if (!link) continue;
+    leave(worker, *link, now);
+    if (!link->is_shared() && link->workers().empty()) destroy(*link, now);
+  }
+  worker.forget_others([&](const other_link& other) { return find(other.link) == nullptr; });
+  if (auto* const link = find(worker.link)) {
+    worker.leave_link();
+    leave(worker, *link, now);
+  }
+  auto& here = state_of(worker);
+  std::erase(here.workers, worker.id());
+  if (!here.workers.empty()) return;
+  for (const auto& route : here.routes) drop_scout(*route, now);
+}
+
+void session_manager::impl::drop_scout(route_state& route, time_point now) {
+  auto* const scout = find(std::exchange(route.scout, std::nullopt));
+  if (scout && scout->workers().empty()) retire(*scout, now);
+}
+
+// ---- its changes -------------------------------------------------------------------------------------------------------
+
+void session_manager::impl::set_weights(account_state& here) {
+  std::vector<unsigned> weights;
+  for (std::size_t i = 0; i < here.routes.size(); ++i) weights.push_back(here.owner->routes[i].weight);
+  here.first = 0;
+  here.split.reset();
+  const auto weighted = [](unsigned weight) { return weight > 0; };
+  const auto count = std::count_if(weights.begin(), weights.end(), weighted);
+  if (count == 0) return;
+  here.first = static_cast<std::size_t>(std::find_if(weights.begin(), weights.end(), weighted) - weights.begin());
+  if (count > 1) here.split.emplace(shard_.config.slices, std::move(weights));
+}
+
+// Its workers lose no connection: those whose route is there as it was mine on, all others go to where they should be now. What
+// they find for jobs of before still goes to the pool that gave them.
+void session_manager::impl::account_changed(const std::string& name, const known_account& now_is, time_point now) {
+  const auto found = accounts_.find(name);
+  if (found == accounts_.end()) return;
+  if (!now_is || now_is->routes.empty()) return remove_account(name, now);
+  auto& here = found->second;
+  const auto before = here.owner;
+  const bool is_news = now_is->revision > before->revision ||
+                       (now_is->revision == before->revision && (now_is->routes != before->routes || now_is->mode != before->mode));
+  if (!is_news) return;
+  shard_.log({.level = log_level::info, .event = "account_changed", .account = name});
+
+  here.owner = now_is;
+  auto routes = std::exchange(here.routes, {});
+  for (std::size_t i = 0; i < routes_of(*now_is); ++i) {
+    std::shared_ptr<route_state> kept;
+    for (std::size_t j = 0; j < routes.size() && !kept; ++j) {
+      if (routes[j] && is_same_route(*before, before->routes[j], *now_is, now_is->routes[i])) kept = std::exchange(routes[j], nullptr);
+    }
+    here.routes.push_back(kept ? std::move(kept) : new_route(now_is->routes[i].pool));
+  }
+  set_weights(here);
+  // All learn where their home is before anybody moves.
+  const auto workers = here.workers;
+  for (const auto id : workers) {
+    auto& worker = *find(id);
+    worker.owner = now_is;
+    const auto* const link = find(worker.link);
+    const bool stays = link && here.has_slices(*link->at);
+    worker.home = static_cast<std::uint32_t>(stays ? *here.position(*link->at) : home_for_one_more(here, now));
+  }
+  const auto is_gone = [&](const upstream_session& link) { return !here.position(*link.at); };
+  for (const auto id : workers) {
+    auto* const worker = find(id);
+    if (!worker) continue;
+    if (const auto* const next = find(worker->next_link); next && is_gone(*next)) drop_next(*worker, now);
+    for (const auto& other : worker->others()) {
+      auto* const link = find(other.link);
+      if (link && !here.has_slices(*link->at)) leave(*worker, *link, now);
+    }
+    auto* const link = find(worker->link);
+    if (link && is_gone(*link) && !worker->is_connected()) {
+      // Where it mines when it comes back is asked then.
+      worker->leave_link();
+      worker->reset_counts();
+      leave(*worker, *link, now);
+    }
+    steer(*worker, now, metrics::switch_cause::account_changed);
+  }
+  for (const auto& route : routes) {
+    if (route) drop_scout(*route, now);
+  }
+}
+
+void session_manager::impl::remove_account(const std::string& name, time_point now) {
+  const auto workers = accounts_.find(name)->second.workers;
+  for (const auto id : workers) {
+    auto* const worker = find(id);
+    if (!worker) continue;
+    if (!worker->is_connected()) {
+      destroy(*worker, now);
+      continue;
+    }
+    worker->show("closing: the account was removed");
+    worker_closes(*worker, close_reason::account_removed, {}, now);
+  }
+}
+
+}  // namespace stratumproxy::session
