@@ -206,6 +206,17 @@ std::vector<config_key> make_keys() {
       number("shared.max_workers_per_link", SPX_AT(proxy.upstream.max_workers_per_link), 1, 65'536),
       seconds("shared.empty_link_seconds", SPX_AT(proxy.upstream.empty_link), 0),
 
+      seconds("failover.patience_seconds", SPX_AT(proxy.failover.patience), 0.01),
+      seconds("failover.no_job_seconds", SPX_AT(proxy.failover.no_job), 0.01),
+      seconds("failover.stable_seconds", SPX_AT(proxy.failover.stable), 0.01),
+      seconds("failover.return_max_seconds", SPX_AT(proxy.failover.return_max), 0.01),
+      number("failover.storm_shares", SPX_AT(proxy.failover.storm_shares), 1, 64),
+      number("failover.storm_percent", SPX_AT(proxy.failover.storm_percent), 1, 100),
+
+      seconds("slices.shortest_seconds", SPX_AT(proxy.slices.shortest), 0.01),
+      seconds("slices.longest_seconds", SPX_AT(proxy.slices.longest), 0.01),
+      seconds("slices.idle_limit_seconds", SPX_AT(proxy.slices.idle_limit), 0.01),
+
       real("vardiff.shares_per_minute", SPX_AT(proxy.vardiff.shares_per_minute), 0.1, 600),
       real("vardiff.minimum", SPX_AT(proxy.vardiff.minimum), least_difficulty, most_difficulty),
       real("vardiff.maximum", SPX_AT(proxy.vardiff.maximum), least_difficulty, most_difficulty),
@@ -272,6 +283,12 @@ std::string contradiction(const config& settings) {
     return "upstream.retry_min_seconds is more than upstream.retry_max_seconds";
   if (upstream.refusal_min > upstream.refusal_max)
     return "upstream.refusal_min_seconds is more than upstream.refusal_max_seconds";
+  if (settings.proxy.failover.stable > settings.proxy.failover.return_max)
+    return "failover.stable_seconds is more than failover.return_max_seconds";
+  const auto& slices = settings.proxy.slices;
+  if (slices.shortest > slices.longest) return "slices.shortest_seconds is more than slices.longest_seconds";
+  // A pool would close its link before the worker's first slice elsewhere is over.
+  if (slices.idle_limit <= slices.shortest) return "slices.idle_limit_seconds must be more than slices.shortest_seconds";
   if (settings.proxy.metrics.interval > settings.proxy.metrics.window)
     return "metrics.interval_seconds is more than metrics.window_seconds";
   // The library keeps so many sums of shares for each worker, and would cut the window.

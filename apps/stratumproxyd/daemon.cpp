@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -19,6 +20,7 @@
 #include "event_log.hpp"
 #include "exporter.hpp"
 #include "line_recorder.hpp"
+#include "store/account_watcher.hpp"
 #include "store/cached_accounts.hpp"
 #include "store/store.hpp"
 #include "store_monitor.hpp"
@@ -55,6 +57,27 @@ void hold_tag(store& database, const std::string& tag, event_log& log) {
   }
 }
 
+/// The way to the proxy of those who find out that accounts changed: they are there before it, and after it.
+class account_moves {
+ public:
+  void lead_to(stratumproxy::proxy* target) {
+    const std::lock_guard lock(mutex_);
+    target_ = target;
+  }
+  void account_changed(const std::string& name, const std::shared_ptr<const stratumproxy::account>& now_is) {
+    const std::lock_guard lock(mutex_);
+    if (target_) target_->account_changed(name, now_is);
+  }
+
+ private:
+  std::mutex mutex_;
+  stratumproxy::proxy* target_ = nullptr;
+};
+
+struct lead_nowhere {
+  void operator()(account_moves* moves) const { moves->lead_to(nullptr); }
+};
+
 }  // namespace
 
 class daemon::impl {
@@ -73,7 +96,8 @@ class daemon::impl {
     database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
     tag_ = settings.metrics.tag;
     if (!tag_.empty()) hold_tag(*database_, tag_, log_);  // before the first miner comes
-    accounts_.emplace(*database_);
+    accounts_.emplace(*database_, account_cache_options{
+                                      .on_change = [this](const auto& name, const auto& now_is) { moves_.account_changed(name, now_is); }});
     access_.emplace(http_.address(), settings.web.hosts);
     access_->set_token(std::move(token));
 
@@ -86,6 +110,9 @@ class daemon::impl {
       throw std::runtime_error(fmt::format("cannot listen on stratum.addr {}: {}; choose another with --stratum.addr",
                                            settings.proxy.address, error.message()));
     }
+    moves_.lead_to(&*proxy_);
+    moving_.reset(&moves_);
+    watcher_.emplace(database_->changes(), *accounts_);
     if (tag_.empty()) {
       tag_ = proxy_->address();
       hold_tag(*database_, tag_, log_);
@@ -97,11 +124,12 @@ class daemon::impl {
     http_.set_guard([this](const http_request& request) { return access_->check(request); });
     add_routes(http_, {.database = *database_,
                        .log = log_,
-                       .on_registered = [this](const std::string& name) { accounts_->forget(name); },
+                       .on_changed = [this](const std::string& name) { accounts_->forget(name); },
                        .database_up = [this] { return monitor_->is_up(); },
                        .ready = [this] { return !draining_; },
                        .has_tag = [this] { return flusher_->has_tag(); },
-                       .metrics = [this] { return metrics_page(); }});
+                       .metrics = [this] { return metrics_page(); },
+                       .snapshot = [this](stratumproxy::metrics::scope what) { return readable_snapshot(what); }});
     http_.start();
     log_.write(log_level::info, "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
   }
@@ -110,6 +138,7 @@ class daemon::impl {
     http_.stop();
     if (flusher_) flusher_->stop();
     monitor_.reset();
+    watcher_.reset();
     if (proxy_) proxy_->stop();
   }
 
@@ -158,6 +187,13 @@ class daemon::impl {
     return taken;
   }
 
+  std::optional<stratumproxy::metrics::snapshot> readable_snapshot(stratumproxy::metrics::scope what) try {
+    return snapshot(what);
+  } catch (const std::runtime_error& error) {
+    log_.write(log_level::error, "metrics_not_read", error.what());
+    return std::nullopt;
+  }
+
   // Nothing rather than a page on which every counter has fallen.
   std::optional<std::string> metrics_page() try {
     // One at a time: the memory of one page is enough.
@@ -174,9 +210,12 @@ class daemon::impl {
   // In the order of their lives: what is made later uses what was made before.
   event_log log_;
   std::unique_ptr<store> database_;
+  account_moves moves_;
   std::optional<cached_accounts> accounts_;
   std::optional<line_recorder> recorder_;
   std::optional<stratumproxy::proxy> proxy_;
+  std::unique_ptr<account_moves, lead_nowhere> moving_;
+  std::optional<account_watcher> watcher_;
   std::string tag_;
   std::optional<totals_flusher> flusher_;
   std::optional<store_monitor> monitor_;

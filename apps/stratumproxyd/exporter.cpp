@@ -76,7 +76,7 @@ struct worker_shares {
   double hashrate = 0;
   double difficulty = 0;
   double best_share = 0;
-  bool up = false;
+  int rank = 0;  // of the row whose difficulty it is
 };
 
 using worker_key = std::pair<std::string_view, std::string_view>;  // address, account
@@ -93,9 +93,10 @@ void add_workers(page& out, const metrics::snapshot& now) {
     sum.shares += row.shares;
     sum.hashrate += row.hashrate;
     sum.best_share = std::max(sum.best_share, row.best_share);
-    // A kept session beside its live successor must not hide the difficulty that is in force.
-    if (row.up || !sum.up) sum.difficulty = row.difficulty;
-    sum.up = sum.up || row.up;
+    // Neither a kept session beside its live successor nor a pool's other row must hide the difficulty that is in force.
+    const auto rank = (row.up ? 2 : 0) + (row.is_current ? 1 : 0);
+    if (rank >= sum.rank) sum.difficulty = row.difficulty;
+    sum.rank = std::max(sum.rank, rank);
   }
 
   auto& ups = out.family("proxy_worker_up", MetricType::Gauge,
@@ -136,15 +137,28 @@ void add_workers(page& out, const metrics::snapshot& now) {
     if (row.best_share > 0) out.add(best, names(key), row.best_share);
 }
 
-// One series a reason; reasons without any are left out.
-void add_reasons(page& out, MetricFamily& family, const labels& names,
-                 const std::array<std::uint64_t, metrics::reject_reasons>& counts) {
-  for (std::size_t reason = 0; reason < metrics::reject_reasons; ++reason) {
-    if (counts[reason] == 0) continue;
-    auto with_reason = names;
-    with_reason.push_back({"reason", std::string(metrics::name(static_cast<metrics::reject_reason>(reason)))});
-    out.add(family, std::move(with_reason), static_cast<double>(counts[reason]));
+// One series a value of the label, which is an Enum; those without any are left out.
+template <class Enum, std::size_t N>
+void add_each(page& out, MetricFamily& family, const labels& names, std::string_view label,
+              const std::array<std::uint64_t, N>& counts) {
+  for (std::size_t value = 0; value < N; ++value) {
+    if (counts[value] == 0) continue;
+    auto with_value = names;
+    with_value.push_back({std::string(label), std::string(metrics::name(static_cast<Enum>(value)))});
+    out.add(family, std::move(with_value), static_cast<double>(counts[value]));
   }
+}
+
+constexpr std::string_view pool_states[] = {"up", "silent", "failing", "idle"};
+
+std::string_view state_of(const metrics::pool_row& row) {
+  const auto count = [&](metrics::link_state state) {
+    return row.links[static_cast<std::size_t>(state)] + row.shared_links[static_cast<std::size_t>(state)];
+  };
+  if (count(metrics::link_state::live) + count(metrics::link_state::parked) > 0) return "up";
+  if (count(metrics::link_state::silent) > 0) return "silent";
+  const auto has_links = [](const auto& links) { return std::ranges::any_of(links, [](auto number) { return number > 0; }); };
+  return has_links(row.links) || has_links(row.shared_links) ? "failing" : "idle";
 }
 
 void add_pools(page& out, const metrics::snapshot& now) {
@@ -164,15 +178,24 @@ void add_pools(page& out, const metrics::snapshot& now) {
     sum.drops += row.drops;
     sum.refused_logins += row.refused_logins;
     sum.protocol_errors += row.protocol_errors;
+    for (std::size_t cause = 0; cause < metrics::switch_causes; ++cause) sum.switches[cause] += row.switches[cause];
   }
   const auto names = [](const metrics::pool_row& row) { return labels{{"hash", row.algorithm}, {"pool", row.pool}}; };
   const auto each = [&](std::string_view name, MetricType type, std::string_view help, auto&& value) {
     auto& made = out.family(name, type, help);
     for (const auto& [key, row] : rows) out.add(made, names(row), static_cast<double>(value(row)));
   };
-  constexpr auto live = static_cast<std::size_t>(metrics::link_state::live);
-  each("proxy_pool_up", MetricType::Gauge, "1 while any link to the pool is live, else 0",
-       [](const auto& row) { return row.links[live] + row.shared_links[live] > 0 ? 1 : 0; });
+  each("proxy_pool_up", MetricType::Gauge, "1 while any link to the pool is live, with a job or without, else 0",
+       [](const auto& row) { return state_of(row) == "up" || state_of(row) == "silent" ? 1 : 0; });
+  auto& of_pools = out.family("proxy_pool_state", MetricType::Gauge,
+                              "1 for the state that the pool is in, by its links: up, silent, failing or idle; else 0");
+  for (const auto& [key, row] : rows) {
+    for (const auto state : pool_states) {
+      auto with_state = names(row);
+      with_state.push_back({"state", std::string(state)});
+      out.add(of_pools, std::move(with_state), state_of(row) == state ? 1 : 0);
+    }
+  }
   each("proxy_pool_divider", MetricType::Gauge, "Expected hashes of a share at this pool = 2^32 * difficulty / divider",
        [](const auto& row) { return row.divider; });
   auto& states = out.family("proxy_links", MetricType::Gauge, "Connections to the pool by mode and state");
@@ -204,18 +227,24 @@ void add_pools(page& out, const metrics::snapshot& now) {
        [](const auto& row) { return row.unchecked; });
   auto& rejected = out.family("proxy_local_rejects_total", MetricType::Counter,
                               "Shares that the proxy itself rejected, by reason; reasons without any are left out");
-  for (const auto& [key, row] : rows) add_reasons(out, rejected, names(row), row.rejected_here);
+  for (const auto& [key, row] : rows) add_each<metrics::reject_reason>(out, rejected, names(row), "reason", row.rejected_here);
+  auto& switches = out.family("proxy_pool_switches_total", MetricType::Counter,
+                              "Workers that went from the pool to another one, by cause; causes without any are left out");
+  for (const auto& [key, row] : rows) add_each<metrics::switch_cause>(out, switches, names(row), "cause", row.switches);
 }
 
 void add_shared_links(page& out, const metrics::snapshot& now) {
   const auto each = [&](std::string_view name, std::string_view help, auto&& value) {
     auto& made = out.family(name, MetricType::Gauge, help);
-    for (const auto& row : now.links)
+    for (const auto& row : now.links) {
+      if (!row.is_shared) continue;
       if (const std::optional<double> shown = value(row))
         out.add(made, {{"user", row.account}, {"pool", row.pool}, {"link", std::to_string(row.link)}}, *shown);
+    }
   };
-  each("proxy_link_up", "1 while the shared link is live, else 0",
-       [](const metrics::link_row& row) { return row.state == metrics::link_state::live ? 1.0 : 0.0; });
+  each("proxy_link_up", "1 while the shared link is live, else 0", [](const metrics::link_row& row) {
+    return row.state == metrics::link_state::live || row.state == metrics::link_state::silent || row.state == metrics::link_state::parked;
+  });
   each("proxy_link_lanes_used", "Workers of the shared link, those of kept sessions too",
        [](const metrics::link_row& row) { return static_cast<double>(row.workers); });
   each("proxy_link_lanes", "Workers that the shared link takes",
@@ -224,6 +253,36 @@ void add_shared_links(page& out, const metrics::snapshot& now) {
        [](const metrics::link_row& row) { return row.difficulty; });
   each("proxy_link_round_trip_seconds", "Time from a share on the shared link to the pool's verdict, averaged over the last ones",
        [](const metrics::link_row& row) { return row.round_trip > 0 ? std::optional(row.round_trip) : std::nullopt; });
+}
+
+void add_routes(page& out, const metrics::snapshot& now) {
+  std::map<std::string_view, double> work;  // of the account
+  for (const auto& row : now.routes) work[row.account] += row.work;
+  const auto each = [&](std::string_view name, MetricType type, std::string_view help, auto&& value) {
+    auto& made = out.family(name, type, help);
+    for (const auto& row : now.routes)
+      out.add(made, {{"user", row.account}, {"pool", row.pool}, {"route", std::to_string(row.route)}},
+              static_cast<double>(value(row)));
+  };
+  each("proxy_route_usable", MetricType::Gauge, "1 while workers of the account may come to this pool of it, else 0",
+       [](const auto& row) { return row.is_usable ? 1 : 0; });
+  each("proxy_route_weight", MetricType::Gauge, "The pool's weight in the account; 0 for a fall-back",
+       [](const auto& row) { return row.weight; });
+  each("proxy_route_workers", MetricType::Gauge, "Workers of the account that mine at this pool of it at the moment",
+       [](const auto& row) { return row.workers; });
+  each("proxy_route_difficulty_one_accepted_total", MetricType::Counter,
+       "Difficulty-1 shares accepted at this pool of the account since the account's first worker came",
+       [](const auto& row) { return row.work; });
+  each("proxy_route_share", MetricType::Gauge, "The part of the account's accepted difficulty-1 shares that this pool of it got",
+       [&](const auto& row) { return work[row.account] > 0 ? row.work / work[row.account] : 0; });
+}
+
+// Of this process, unlike the counters of shares.
+void add_worker_seconds(page& out, const metrics::snapshot& now) {
+  auto& made = out.family("proxy_worker_seconds_total", MetricType::Counter,
+                          "Time that workers of the account mined at the pool, summed over them");
+  for (const auto& row : now.totals)
+    out.add(made, {{"user", row.account}, {"hash", row.algorithm}, {"pool", row.pool}}, row.worker_seconds);
 }
 
 void add_totals(page& out, std::span<const total_record> committed) {
@@ -254,7 +313,7 @@ void add_totals(page& out, std::span<const total_record> committed) {
 
   auto& rejected = out.family("proxy_shares_rejected_total", MetricType::Counter,
                               "Shares rejected here or by the pool, by reason; reasons without any are left out");
-  for (const auto& row : committed) add_reasons(out, rejected, names(row), row.shares.rejected);
+  for (const auto& row : committed) add_each<metrics::reject_reason>(out, rejected, names(row), "reason", row.shares.rejected);
 }
 
 struct event_help {
@@ -334,6 +393,8 @@ std::string exposition(const exposition_input& input) {
   add_workers(out, input.now);
   add_pools(out, input.now);
   add_shared_links(out, input.now);
+  add_routes(out, input.now);
+  add_worker_seconds(out, input.now);
   add_totals(out, input.committed);
   add_events(out, input.now);
   add_round_trip(out, input.now.round_trip);

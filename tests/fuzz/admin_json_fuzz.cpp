@@ -35,6 +35,8 @@ void check_text(std::string_view text) {
   }
 }
 
+void write(writer& out, const json_object& object);
+
 void write(writer& out, const json_value& value) {
   if (std::holds_alternative<json_null>(value)) out.Null();
   if (const auto* flag = std::get_if<bool>(&value)) out.Bool(*flag);
@@ -54,17 +56,27 @@ void write(writer& out, const json_value& value) {
     }
     out.EndArray();
   }
+  if (const auto* objects = std::get_if<std::vector<json_object>>(&value)) {
+    require(!objects->empty());
+    out.StartArray();
+    for (const auto& object : *objects) write(out, object);
+    out.EndArray();
+  }
 }
 
-std::string written(const json_object& object) {
-  rapidjson::StringBuffer buffer;
-  writer out(buffer);
+void write(writer& out, const json_object& object) {
   out.StartObject();
   for (const auto& [name, value] : object) {
     out.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
     write(out, value);
   }
   out.EndObject();
+}
+
+std::string written(const json_object& object) {
+  rapidjson::StringBuffer buffer;
+  writer out(buffer);
+  write(out, object);
   return {buffer.GetString(), buffer.GetSize()};
 }
 

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -35,27 +39,84 @@ class memory_store final : public stratumproxyd::store {
     return nullptr;
   }
 
-  stratumproxyd::registration register_user(std::string_view pool, std::string_view user, std::string_view password,
+  stratumproxyd::registration register_user(std::span<const stratumproxyd::route_record> routes,
                                             std::optional<stratumproxy::link_mode> mode) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
-    const auto row = std::ranges::find(pools_, pool, &stratumproxyd::pool_record::pool);
-    if (row == pools_.end()) return {write_outcome::unknown_pool, {}, "unknown pool"};
-    const auto kind = std::ranges::find(algorithms_, row->algorithm, &stratumproxy::algorithm::info::name);
-    if (kind->speaks != stratumproxy::dialect::bitcoin) return {write_outcome::unsupported, {}, "this dialect is not built"};
-    if (mode == stratumproxy::link_mode::shared)
-      if (const auto fault = stratumproxyd::link_fault(*row, *mode); !fault.empty()) return {write_outcome::unsupported, {}, fault};
-    const auto [found, fresh] = accounts_.try_emplace({std::string(pool), std::string(user), std::string(password)}, "", mode);
-    if (fresh) {
-      char name[17];
-      std::snprintf(name, sizeof name, "%016zx", accounts_.size());
-      found->second.first = name;
-      ++writes;
+    if (auto refused = fault_of(routes, mode)) return *refused;
+    if (const auto* there = find_by_first(routes[0])) {
+      if (mode && there->mode != mode) return {write_outcome::conflict, {}, "the account is there with another mode"};
+      if ((routes.size() > 1 || routes[0].weight > 0) && !std::ranges::equal(routes, there->routes))
+        return {write_outcome::conflict, {}, "the account is there with other pools"};
+      return {write_outcome::exists, there->name, {}};
     }
-    if (mode && found->second.second != mode) return {write_outcome::conflict, {}, "the account is there with another mode"};
-    return {fresh ? write_outcome::created : write_outcome::exists, found->second.first, {}};
+    char name[17];
+    std::snprintf(name, sizeof name, "%016zx", ++registered_);
+    accounts_[name] = {.name = name, .revision = ++revision_, .created_at = "2026-01-02T03:04:05Z", .mode = mode,
+                       .routes = {routes.begin(), routes.end()}};
+    ++writes;
+    return {write_outcome::created, name, {}};
   }
+
+  std::optional<stratumproxyd::user_record> user(std::string_view name) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto found = accounts_.find(name);
+    return found == accounts_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  stratumproxyd::registration change_user(std::string_view name, const stratumproxyd::user_change& change) override {
+    using stratumproxyd::write_outcome;
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto found = accounts_.find(name);
+    if (found == accounts_.end()) return {write_outcome::unknown_user, {}, "unknown user"};
+    auto& account = found->second;
+    if (change.if_revision.value_or(account.revision) != account.revision)
+      return {write_outcome::outdated, {}, "the account was changed by somebody else"};
+    auto wanted = account;
+    if (change.mode) wanted.mode = *change.mode;
+    if (change.routes) {
+      wanted.routes.clear();
+      for (const auto& route : *change.routes) {
+        const auto known = std::ranges::find_if(
+            account.routes, [&](const auto& each) { return each.pool == route.pool && each.user == route.user; });
+        if (!route.password && known == account.routes.end()) return {write_outcome::conflict, {}, "a password is missing"};
+        wanted.routes.push_back({route.pool, route.user, route.password ? *route.password : known->password, route.weight});
+      }
+    }
+    if (auto refused = fault_of(wanted.routes, wanted.mode)) return *refused;
+    if (const auto* other = find_by_first(wanted.routes[0]); other && other != &account)
+      return {write_outcome::conflict, {}, "another account has this first pool, user and password"};
+    if (wanted.mode == account.mode && wanted.routes == account.routes)
+      return {write_outcome::exists, account.name, {}};
+    account = std::move(wanted);
+    account.revision = ++revision_;
+    ++writes;
+    return {write_outcome::changed, account.name, {}};
+  }
+
+  bool remove_user(std::string_view name) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto found = accounts_.find(name);
+    if (found == accounts_.end()) return false;
+    accounts_.erase(found);
+    ++writes;
+    return true;
+  }
+
+  std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, std::uint64_t> out;
+    for (const auto& name : names)
+      if (const auto found = accounts_.find(name); found != accounts_.end()) out[name] = found->second.revision;
+    return out;
+  }
+
+  std::unique_ptr<stratumproxyd::change_feed> changes() override { return nullptr; }
 
   std::vector<stratumproxy::algorithm::info> algorithms() override {
     check();
@@ -135,10 +196,38 @@ class memory_store final : public stratumproxyd::store {
     if (broken) throw std::runtime_error("Key (password)=(canary-secret) already exists");
   }
 
+  const stratumproxyd::user_record* find_by_first(const stratumproxyd::route_record& first) const {
+    for (const auto& [name, account] : accounts_) {
+      const auto& there = account.routes[0];
+      if (there.pool == first.pool && there.user == first.user && there.password == first.password) return &account;
+    }
+    return nullptr;
+  }
+
+  std::optional<stratumproxyd::registration> fault_of(std::span<const stratumproxyd::route_record> routes,
+                                                      std::optional<stratumproxy::link_mode> mode) const {
+    using stratumproxyd::write_outcome;
+    std::string algorithm;
+    for (const auto& route : routes) {
+      const auto row = std::ranges::find(pools_, route.pool, &stratumproxyd::pool_record::pool);
+      if (row == pools_.end()) return stratumproxyd::registration{write_outcome::unknown_pool, {}, "unknown pool"};
+      const auto kind = std::ranges::find(algorithms_, row->algorithm, &stratumproxy::algorithm::info::name);
+      std::string fault;
+      if (kind->speaks != stratumproxy::dialect::bitcoin) fault = "this dialect is not built";
+      else if (!algorithm.empty() && row->algorithm != algorithm) fault = "the pools are of several algorithms";
+      else if (mode == stratumproxy::link_mode::shared) fault = stratumproxyd::link_fault(*row, *mode);
+      if (!fault.empty()) return stratumproxyd::registration{write_outcome::unsupported, {}, fault};
+      algorithm = row->algorithm;
+    }
+    return std::nullopt;
+  }
+
   std::mutex mutex_;
   std::vector<stratumproxy::algorithm::info> algorithms_;
   std::vector<stratumproxyd::pool_record> pools_;
-  std::map<std::tuple<std::string, std::string, std::string>, std::pair<std::string, std::optional<stratumproxy::link_mode>>> accounts_;
+  std::map<std::string, stratumproxyd::user_record, std::less<>> accounts_;
+  std::size_t registered_ = 0;
+  std::uint64_t revision_ = 0;
   std::map<std::tuple<std::string, std::string, std::string, std::string>, stratumproxy::metrics::share_counts> totals_;
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include <stratumproxy/log.hpp>
+#include <stratumproxy/metrics.hpp>
 
 #include "admin/http.hpp"
 #include "admin/http_server.hpp"
@@ -16,11 +17,12 @@ namespace stratumproxyd {
 struct api_context {
   store& database;
   stratumproxy::log_sink& log;
-  std::function<void(const std::string& name)> on_registered;  ///< an account is there that may have been asked for before
+  std::function<void(const std::string& name)> on_changed;  ///< an account was registered, changed or removed
   std::function<bool()> database_up;
   std::function<bool()> ready;        ///< listening, and not draining
   std::function<bool()> has_tag;      ///< no other proxy writes totals under this one's tag
   std::function<std::optional<std::string>()> metrics;  ///< nothing when the counters cannot be read
+  std::function<std::optional<stratumproxy::metrics::snapshot>(stratumproxy::metrics::scope)> snapshot;  ///< likewise
 };
 
 /// Registers every route of docs/api.md.

@@ -17,6 +17,9 @@ struct http_request {
   std::string fetch_site;     ///< Sec-Fetch-Site: set by browsers, out of reach of a page's script
   std::string authorization;
   std::string content_type;
+  std::string if_match;
+  std::string parameter;      ///< what stands for {name} in the route's path; empty while the guard is asked
+  std::vector<std::pair<std::string, std::string>> query;  ///< decoded
   std::string body;           ///< empty while the guard is asked
 };
 

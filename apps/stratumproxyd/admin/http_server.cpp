@@ -90,7 +90,24 @@ http_request to_request(const httplib::Request& from) {
   out.fetch_site = from.get_header_value("Sec-Fetch-Site");
   out.authorization = from.get_header_value("Authorization");
   out.content_type = from.get_header_value("Content-Type");
+  out.if_match = from.get_header_value("If-Match");
+  if (from.matches.size() > 1) out.parameter = from.matches[1];
+  out.query.assign(from.params.begin(), from.params.end());
   return out;
+}
+
+/// The part of a route's path before {name}; the whole path when it has none.
+std::string_view fixed_part(std::string_view path) { return path.substr(0, path.find('{')); }
+
+bool fits(std::string_view route, std::string_view path) {
+  const auto fixed = fixed_part(route);
+  if (fixed.size() == route.size()) return path == route;
+  const auto is_plain = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  };
+  if (!path.starts_with(fixed)) return false;
+  path.remove_prefix(fixed.size());
+  return !path.empty() && path.size() <= 64 && std::ranges::all_of(path, is_plain);
 }
 
 void fill(httplib::Response& out, http_response answer) {
@@ -147,8 +164,21 @@ class http_server::impl {
 
   void route(const std::string& method, const std::string& path, http_handler handler) {
     routes_.emplace_back(method, path);
+    // Only paths that fits() has seen get here, so that a pattern has little to try.
+    const auto fixed = std::string(fixed_part(path));
+    const auto pattern = fixed == path ? path : fixed + "([^/]+)";
+    const auto without_body = [handler](const httplib::Request& from, httplib::Response& out) {
+      fill(out, handler(to_request(from)));
+    };
     if (method == "GET") {
-      library_.Get(path, [handler](const httplib::Request& from, httplib::Response& out) { fill(out, handler(to_request(from))); });
+      library_.Get(pattern, without_body);
+      return;
+    }
+    if (method == "DELETE") {
+      // As if it read the body: else the library would, before it calls.
+      library_.Delete(pattern, [without_body](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader&) {
+        without_body(from, out);
+      });
       return;
     }
     auto with_body = [handler](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader& read) {
@@ -169,8 +199,9 @@ class http_server::impl {
       else if (!whole) fill(out, http_error(400, "the body is incomplete or malformed"));
       else fill(out, handler(request));
     };
-    if (method == "POST") library_.Post(path, std::move(with_body));
-    else library_.Put(path, std::move(with_body));
+    if (method == "POST") library_.Post(pattern, std::move(with_body));
+    else if (method == "PUT") library_.Put(pattern, std::move(with_body));
+    else library_.Patch(pattern, std::move(with_body));
   }
 
   void set_guard(http_guard guard) { guard_ = std::move(guard); }
@@ -231,7 +262,7 @@ class http_server::impl {
       if (auto refused = guard_(request)) return refused;
     std::string allowed;
     for (const auto& [method, path] : routes_) {
-      if (path != request.path) continue;
+      if (!fits(path, request.path)) continue;
       if (method == request.method || (method == "GET" && request.method == "HEAD")) return std::nullopt;
       allowed += (allowed.empty() ? "" : ", ") + method + (method == "GET" ? ", HEAD" : "");
     }

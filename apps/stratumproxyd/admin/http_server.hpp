@@ -32,7 +32,8 @@ class http_server {
   http_server(const http_server&) = delete;
   http_server& operator=(const http_server&) = delete;
 
-  /// Before start(). The path is matched as it is sent; HEAD works wherever GET does.
+  /// Before start(). GET, with which HEAD works too, POST, PUT, PATCH or DELETE, which has no body. The path is matched as it
+  /// is sent; it may end in /{name}, for 1 to 64 letters, digits, - and _.
   void route(const std::string& method, const std::string& path, http_handler handler);
   void set_guard(http_guard guard);
 

@@ -5,8 +5,10 @@
 #include <rapidjson/encodedstream.h>
 #include <rapidjson/reader.h>
 
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "store/text.hpp"
 
@@ -18,43 +20,61 @@ namespace {
 constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
                            rapidjson::kParseNumbersAsStringsFlag;
 
-class flat_handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, flat_handler> {
+class request_handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, request_handler> {
  public:
-  json_object object;
   std::string error;
+
+  json_object& object() { return levels_[0].object; }
 
   bool Null() { return take(json_null{}); }
   bool Bool(bool value) { return take(value); }
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return take(json_number{{text, length}}); }
   bool String(const char* text, rapidjson::SizeType length, bool) {
     if (!is_text({text, length})) return false;
-    if (!array_) return take(std::string(text, length));
-    array_->emplace_back(text, length);
+    if (depth_ == 0 || !here().in_array) return take(std::string(text, length));
+    if (!here().objects.empty()) return refuse(mixed);
+    here().texts.emplace_back(text, length);
     return true;
   }
   bool StartObject() {
-    if (depth_++ == 0) return true;
-    return refuse("the members of the object must not be objects");
+    if (depth_ > 0 && !here().in_array) return refuse("the members of an object must not be objects");
+    if (depth_ == levels_.size() || (depth_ > 0 && !here().texts.empty())) return refuse(mixed);
+    levels_[depth_++] = {};
+    return true;
   }
   bool Key(const char* text, rapidjson::SizeType length, bool) {
     if (!is_text({text, length})) return false;
-    key_.assign(text, length);
-    return object.contains(key_) ? refuse("a member appears twice") : true;
+    here().key.assign(text, length);
+    return here().object.contains(here().key) ? refuse("a member appears twice") : true;
   }
-  bool EndObject(rapidjson::SizeType) { return true; }
+  bool EndObject(rapidjson::SizeType) {
+    if (--depth_ > 0) here().objects.push_back(std::move(levels_[depth_].object));
+    return true;
+  }
   bool StartArray() {
     if (depth_ == 0) return refuse("the body must be a JSON object");
-    if (array_) return refuse("arrays must hold strings");
-    array_.emplace();
+    if (here().in_array) return refuse(mixed);
+    here().in_array = true;
     return true;
   }
   bool EndArray(rapidjson::SizeType) {
-    auto done = std::move(*array_);
-    array_.reset();
-    return take(std::move(done));
+    auto& level = here();
+    level.in_array = false;
+    if (level.objects.empty()) return take(std::exchange(level.texts, {}));
+    return take(std::exchange(level.objects, {}));
   }
 
  private:
+  struct level {
+    json_object object;
+    std::string key;
+    bool in_array = false;
+    std::vector<std::string> texts;
+    std::vector<json_object> objects;
+  };
+  static constexpr std::string_view mixed = "an array must hold strings, or objects without objects in them";
+
+  level& here() { return levels_[depth_ - 1]; }
   // The parser looks at bytes only, and makes three of "\udc00" that are no character.
   bool is_text(std::string_view text) {
     return is_storable(text, text.size()) || refuse("a string contains NUL or half of a surrogate pair");
@@ -65,14 +85,13 @@ class flat_handler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, flat
   }
   bool take(json_value value) {
     if (depth_ == 0) return refuse("the body must be a JSON object");
-    if (array_) return refuse("arrays must hold strings");
-    object.insert_or_assign(key_, std::move(value));
+    if (here().in_array) return refuse(mixed);
+    here().object.insert_or_assign(here().key, std::move(value));
     return true;
   }
 
-  unsigned depth_ = 0;
-  std::string key_;
-  std::optional<std::vector<std::string>> array_;
+  std::array<level, 2> levels_;
+  std::size_t depth_ = 0;  // objects that are open
 };
 
 }  // namespace
@@ -81,14 +100,14 @@ std::variant<json_object, std::string> parse_json_object(std::string_view text) 
   if (text.find('\0') != std::string_view::npos) return std::string("the body contains a NUL byte");
   rapidjson::MemoryStream bytes(text.data(), text.size());
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(bytes);
-  flat_handler handler;
+  request_handler handler;
   rapidjson::Reader reader;
   const auto result = reader.Parse<flags>(stream, handler);
   if (!handler.error.empty()) return handler.error;
   if (result.IsError())
     return "the body is not JSON: " + std::string(rapidjson::GetParseError_En(result.Code())) + " (byte " +
            std::to_string(result.Offset()) + ")";
-  return std::move(handler.object);
+  return std::move(handler.object());
 }
 
 std::optional<double> to_double(const json_number& number) {

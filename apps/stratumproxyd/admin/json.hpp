@@ -15,11 +15,15 @@ struct json_number {
 };
 struct json_null {};
 
-/// A member of a request: the API's objects are flat, but for arrays of strings.
-using json_value = std::variant<json_null, bool, json_number, std::string, std::vector<std::string>>;
+struct json_value;
 using json_object = std::map<std::string, json_value, std::less<>>;
 
-/// Reads one flat JSON object. On failure the text says why: not JSON, invalid UTF-8, NUL, a duplicate or nested member.
+/// A member of a request: the API's objects hold no objects, but arrays of some that hold none. An empty array is one of strings.
+struct json_value : std::variant<json_null, bool, json_number, std::string, std::vector<std::string>, std::vector<json_object>> {
+  using variant::variant;
+};
+
+/// Reads one JSON object. On failure the text says why: not JSON, invalid UTF-8, NUL, a duplicate member, too much nesting.
 [[nodiscard]] std::variant<json_object, std::string> parse_json_object(std::string_view text);
 
 /// The number as a finite double, or nothing.

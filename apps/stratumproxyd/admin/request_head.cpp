@@ -59,6 +59,7 @@ struct framing {
   bool chunked = false;
   bool has_host = false;
   bool has_authorization = false;
+  bool has_if_match = false;
 };
 
 std::optional<head_error> take_header(const std::string& name, std::string_view value, request_head& out, framing& frame) {
@@ -79,6 +80,8 @@ std::optional<head_error> take_header(const std::string& name, std::string_view 
     frame.has_host = true;
   } else if (name == "authorization") {
     if (std::exchange(frame.has_authorization, true)) return head_error{400, "Authorization appears twice"};
+  } else if (name == "if-match") {
+    if (std::exchange(frame.has_if_match, true)) return head_error{400, "If-Match appears twice"};
   } else if (name == "connection") {
     const auto choice = lower_case(value);
     if (choice.find("close") != std::string::npos) out.keep_alive = false;
@@ -136,7 +139,7 @@ std::variant<request_head, head_error> parse_request_head(std::string_view head)
   if (frame.chunked && frame.length) return head_error{400, "Content-Length and Transfer-Encoding exclude each other"};
   if (needs_host && !frame.has_host) return head_error{400, "Host is missing"};
   out.has_body = frame.chunked || frame.length.value_or(0) > 0;
-  if (out.has_body && (out.method == "GET" || out.method == "HEAD"))
+  if (out.has_body && (out.method == "GET" || out.method == "HEAD" || out.method == "DELETE"))
     return head_error{400, "a body has no meaning here"};
   if (!out.has_body && !frame.length && (out.method == "POST" || out.method == "PUT" || out.method == "PATCH"))
     return head_error{411, "Content-Length is missing"};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <set>
 #include <utility>
 
 #include "text.hpp"
@@ -14,6 +15,8 @@ using stratumproxy::account_lookup;
 
 // How coarsely deadlines of waiting miners are kept.
 constexpr std::chrono::milliseconds watch_interval{20};
+// How many accounts are compared with one statement.
+constexpr std::size_t batch = 512;
 
 account_lookup answer(const std::shared_ptr<const stratumproxy::account>& found, account_lookup::status otherwise) {
   return {found ? account_lookup::status::found : otherwise, found};
@@ -103,55 +106,124 @@ void cached_accounts::forget(std::string_view name) {
   pending->second.outdated = true;
 }
 
+void cached_accounts::refresh(const account_changes& changes) {
+  const auto names = begin_refresh(changes);
+  for (std::size_t i = 0; i < names.size(); i += batch)
+    for (const auto& name : changed_of(std::span(names).subspan(i, std::min(batch, names.size() - i)))) look_again(name);
+}
+
+// A look-up under way may have read what was there before the change.
+std::vector<std::string> cached_accounts::begin_refresh(const account_changes& changes) {
+  const std::lock_guard guard(mutex_);
+  std::vector<std::string> names;
+  if (changes.any) {
+    unknown_.clear();
+    unknown_in_order_.clear();
+    for (auto& [name, pending] : pending_) pending.outdated = true;
+    for (const auto& entry : known_) names.push_back(entry.name);
+    return names;
+  }
+  for (const auto& name : std::set(changes.names.begin(), changes.names.end())) {
+    unknown_.erase(name);
+    if (const auto pending = pending_.find(name); pending != pending_.end()) pending->second.outdated = true;
+    if (by_name_.contains(name)) names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<std::string> cached_accounts::changed_of(std::span<const std::string> names) {
+  const auto revisions = tables_.revisions(names);
+  const std::lock_guard guard(mutex_);
+  std::vector<std::string> changed;
+  for (const auto& name : names) {
+    const auto known = by_name_.find(name);
+    const auto now_is = revisions.find(name);
+    if (known != by_name_.end() && (now_is == revisions.end() || now_is->second != known->second->account->revision))
+      changed.push_back(name);
+  }
+  return changed;
+}
+
+void cached_accounts::look_again(const std::string& name) {
+  lock_type lock(mutex_);
+  settled_.wait(lock, [&] { return !pending_.contains(name); });
+  pending_[name].known = true;
+  std::optional<account_ptr> found;
+  do found = ask(lock, name);
+  while (found && pending_.at(name).outdated);
+  settle(lock, name, found);
+  if (!found) throw store_unavailable("an account could not be read");
+}
+
 void cached_accounts::work() {
-  std::unique_lock lock(mutex_);
+  lock_type lock(mutex_);
   for (;;) {
     queued_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
     if (stopping_) return;
     const auto name = std::move(queue_.front());
     queue_.pop_front();
-    auto& pending = pending_.at(name);
-    pending.outdated = false;
-    account_ptr found;
-    bool answered = false;
-    if (pending.known || may_guess(now_())) {
-      lock.unlock();
-      try {
-        found = tables_.find_account(name);
-        answered = true;
-      } catch (const std::exception&) {
-        // told by who asks: unavailable, or the account as it was
-      }
-      lock.lock();
-      store_answers_ = answered;
+    std::optional<account_ptr> found;
+    if (pending_.at(name).known || may_guess(now_())) {
+      found = ask(lock, name);
       if (stopping_) return;
-      if (answered && pending_.at(name).outdated) {
+      if (found && pending_.at(name).outdated) {
         queue_.push_back(name);
         continue;
       }
     }
-    answers out;
-    finish(name, answered, found, out);
-    lock.unlock();
-    for (auto& [done, result] : out) done(std::move(result));
-    out.clear();
-    lock.lock();
+    settle(lock, name, found);
   }
 }
 
-void cached_accounts::finish(const std::string& name, bool answered, const account_ptr& found, answers& out) {
+// Without the lock meanwhile. Nothing when there was no answer; who asked is told unavailable, or the account as it was.
+std::optional<cached_accounts::account_ptr> cached_accounts::ask(lock_type& lock, const std::string& name) {
+  pending_.at(name).outdated = false;
+  std::optional<account_ptr> found;
+  lock.unlock();
+  try {
+    found = tables_.find_account(name);
+  } catch (const std::exception&) {
+  }
+  lock.lock();
+  store_answers_ = found.has_value();
+  return found;
+}
+
+// Without the lock while others are told.
+void cached_accounts::settle(lock_type& lock, const std::string& name, const std::optional<account_ptr>& found) {
   const auto now = now_();
   auto node = pending_.extract(name);
-  if (answered && found) {
-    remember(name, found, now);
-  } else if (answered) {
+  settled_.notify_all();
+  if (found && *found) {
+    remember(name, *found, now);
+  } else if (found) {
+    if (options_.on_change && by_name_.contains(name)) changes_.emplace_back(name, nullptr);
     drop_known(name);
     remember_unknown(name, now);
     if (!node.mapped().known) guesses_ -= 1;
   }
+  answers out;
   for (auto& waiting : node.mapped().waiters)
-    out.emplace_back(std::move(waiting.done), answered ? answer(found, account_lookup::status::unknown)
-                                                       : answer(waiting.fallback, account_lookup::status::unavailable));
+    out.emplace_back(std::move(waiting.done), found ? answer(*found, account_lookup::status::unknown)
+                                                    : answer(waiting.fallback, account_lookup::status::unavailable));
+  lock.unlock();
+  for (auto& [done, result] : out) done(std::move(result));
+  out.clear();
+  lock.lock();
+  tell_changes(lock);
+}
+
+void cached_accounts::tell_changes(lock_type& lock) {
+  if (telling_) return;  // whoever does it tells these too
+  telling_ = true;
+  while (!changes_.empty()) {
+    const auto [name, now_is] = std::move(changes_.front());
+    changes_.pop_front();
+    lock.unlock();
+    options_.on_change(name, now_is);
+    lock.lock();
+  }
+  telling_ = false;
 }
 
 void cached_accounts::watch() {
@@ -184,7 +256,9 @@ void cached_accounts::watch() {
 void cached_accounts::remember(const std::string& name, const account_ptr& found, stratumproxy::time_point now) {
   unknown_.erase(name);
   if (const auto known = by_name_.find(name); known != by_name_.end()) {
-    known->second->account = found;
+    // A revision that fell is another account of that name: those who mine on the old one are let go.
+    const auto before = std::exchange(known->second->account, found)->revision;
+    if (options_.on_change && found->revision != before) changes_.emplace_back(name, found->revision > before ? found : nullptr);
     known->second->checked = now;
     return;
   }

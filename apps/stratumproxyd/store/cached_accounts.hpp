@@ -7,6 +7,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -31,11 +33,15 @@ struct account_cache_options {
   std::size_t unknown_entries = 10'000;                              ///< names kept that turned out to be unknown
   double unknown_per_second = 50;  ///< look-ups of names that are not there, on average; more are not asked
   double unknown_burst = 100;
+  /// Told, by the thread that found it out, when an account in the cache has another revision than before, or is there no more
+  /// (null). Never two at a time, and in the order of the changes.
+  std::function<void(const std::string& name, const std::shared_ptr<const stratumproxy::account>& now_is)> on_change;
 };
 
 /// Accounts for the shards out of a store that blocks. `find` takes a short mutex and never waits for the database: young
 /// entries are answered at once, everything else by the worker threads. An account that was found once keeps working while
-/// the database is away; the entry is believed until the database says otherwise. Look-ups of one name at a time are one.
+/// the database is away; the entry is believed until the database says otherwise. Look-ups of one name at a time are one, so that
+/// no older answer takes the place of a newer one.
 ///
 /// Guessing is slowed down: names that were not there are remembered for `fresh`, and when more than the allowed number of
 /// look-ups found nothing, names that are not in the cache are answered `unavailable` without asking.
@@ -57,8 +63,14 @@ class cached_accounts final : public stratumproxy::account_source {
   /// guessing say, and nothing that it said before is believed.
   void forget(std::string_view name);
 
+  /// Compares the accounts in the cache that may have changed with the store, in this thread, and looks those up that did. Names that
+  /// turned out to be unknown are asked for again. Throws store_unavailable when not all could be. One thread, which ends before
+  /// this.
+  void refresh(const account_changes& changes);
+
  private:
   using account_ptr = std::shared_ptr<const stratumproxy::account>;
+  using lock_type = std::unique_lock<std::mutex>;
   using callback = std::function<void(stratumproxy::account_lookup)>;
   struct entry {
     std::string name;
@@ -78,7 +90,12 @@ class cached_accounts final : public stratumproxy::account_source {
   using answers = std::vector<std::pair<callback, stratumproxy::account_lookup>>;
 
   void work();
-  void finish(const std::string& name, bool answered, const account_ptr& found, answers& out);
+  std::optional<account_ptr> ask(lock_type& lock, const std::string& name);
+  void settle(lock_type& lock, const std::string& name, const std::optional<account_ptr>& found);
+  void tell_changes(lock_type& lock);
+  std::vector<std::string> begin_refresh(const account_changes& changes);
+  std::vector<std::string> changed_of(std::span<const std::string> names);
+  void look_again(const std::string& name);
   void watch();
   void remember(const std::string& name, const account_ptr& found, stratumproxy::time_point now);
   void remember_unknown(const std::string& name, stratumproxy::time_point now);
@@ -90,7 +107,7 @@ class cached_accounts final : public stratumproxy::account_source {
   const clock_source now_;
 
   std::mutex mutex_;
-  std::condition_variable queued_, watched_;
+  std::condition_variable queued_, watched_, settled_;
   bool stopping_ = false;
   bool store_answers_ = true;
   std::list<entry> known_;  // the longest unused last
@@ -101,6 +118,8 @@ class cached_accounts final : public stratumproxy::account_source {
   stratumproxy::time_point guesses_at_;
   std::unordered_map<std::string, look_up> pending_;  // queued or under way
   std::deque<std::string> queue_;
+  std::deque<std::pair<std::string, account_ptr>> changes_;  // not told yet
+  bool telling_ = false;
   std::vector<std::thread> threads_;
 };
 

@@ -50,6 +50,8 @@ class sql_session {
   [[nodiscard]] virtual bool has_table(const std::string& name) = 0;
   /// Until the end of the transaction no other proxy changes the tables' structure.
   virtual void lock_schema() = 0;
+  /// An expression: the time in `column` as "YYYY-MM-DDTHH:MM:SSZ".
+  [[nodiscard]] virtual std::string utc_text(const std::string& column) const = 0;
   /// A text that names this transaction for has_ended, should its commit be in doubt.
   [[nodiscard]] virtual std::string transaction_mark() = 0;
   /// Whether that transaction was committed or rolled back, and not still on its way on the server.
@@ -77,6 +79,8 @@ class database {
   /// The same tables, for the one that holds `tag`: a call is served only while that is so, else it throws tag_taken. The tag is
   /// taken with the first call, and let go of when the object ends, which has to be before this one.
   [[nodiscard]] virtual std::unique_ptr<database> for_holder_of(const std::string& tag) = 0;
+  /// On a connection of its own.
+  [[nodiscard]] virtual std::unique_ptr<change_feed> changes() = 0;
 };
 
 }  // namespace stratumproxyd

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 
-#include "link_rules.hpp"
 #include "text.hpp"
 
 namespace stratumproxyd {
@@ -30,6 +29,13 @@ bool insert_algorithm(sql_session& session, const stratumproxy::algorithm::info&
                         {lower, value.name});
   }
   return true;
+}
+
+std::string pool_name(const sql_value& host, const sql_value& port) {
+  stratumproxy::pool_info pool;
+  pool.host = text_of(host);
+  pool.port = static_cast<std::uint16_t>(integer_of(port));
+  return pool.name();
 }
 
 std::string host_list(const std::vector<std::string>& hosts) {

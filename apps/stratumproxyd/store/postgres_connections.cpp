@@ -38,6 +38,8 @@ postgres_connections::connection::connection(const std::string& url) : link(url)
 }
 
 postgres_connections::connection::~connection() {
+  // The receiver's end says UNLISTEN, and would wait for the answer of a server that may be silent.
+  if (receiver) ::shutdown(socket, SHUT_RDWR);
   if (socket >= 0) ::close(socket);
 }
 
@@ -58,13 +60,13 @@ postgres_connections::lease::~lease() {
   }
 }
 
-postgres_connections::postgres_connections(std::string url) : postgres_connections(std::move(url), std::nullopt, 4) {}
+postgres_connections::postgres_connections(std::string url) : postgres_connections(std::move(url), nullptr, 4) {}
 
-postgres_connections::postgres_connections(std::string url, tag_lock lock)
-    : postgres_connections(std::move(url), std::optional(std::move(lock)), 1) {}
+postgres_connections::postgres_connections(std::string url, set_up prepare)
+    : postgres_connections(std::move(url), std::move(prepare), 1) {}
 
-postgres_connections::postgres_connections(std::string url, std::optional<tag_lock> lock, std::size_t most)
-    : url_(with_time_limits(std::move(url))), lock_(std::move(lock)), most_(most) {
+postgres_connections::postgres_connections(std::string url, set_up prepare, std::size_t most)
+    : url_(with_time_limits(std::move(url))), prepare_(std::move(prepare)), most_(most) {
   connector_ = std::thread([this] { connect_forever(); });
   watchman_ = std::thread([this] { watch_forever(); });
 }
@@ -128,7 +130,7 @@ void postgres_connections::connect_forever() {
       watch(watched_socket, clock::now() + set_up_time);
       // The server gives up a little before the watchman does, so that a slow statement costs no connection.
       pqxx::nontransaction(made->link).exec("SET statement_timeout = 1500");
-      if (lock_) lock_->take(made->link);
+      if (prepare_) prepare_(*made);
     } catch (const tag_taken& error) {
       failure = error.what();
       taken = true;

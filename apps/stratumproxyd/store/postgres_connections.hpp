@@ -3,16 +3,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <pqxx/pqxx>
-
-#include "tag_lock.hpp"
 
 namespace stratumproxyd {
 
@@ -32,7 +30,9 @@ class postgres_connections {
     pqxx::connection link;
     pqxx::quiet_errorhandler quiet{link};  // its notices would go to standard error
     int socket = -1;                       // a duplicate: the library may close its own at any moment
+    std::unique_ptr<pqxx::notification_receiver> receiver;  // of who listens; ends before what it listens to
   };
+  using set_up = std::function<void(connection&)>;
 
   /// The right to use a connection until a deadline. When it ends without keep(), the connection is thrown away.
   class lease {
@@ -42,7 +42,10 @@ class postgres_connections {
     lease(const lease&) = delete;
     lease& operator=(const lease&) = delete;
     [[nodiscard]] pqxx::connection& link() noexcept { return taken_->link; }
+    [[nodiscard]] connection& whole() noexcept { return *taken_; }
     void keep() noexcept { keep_ = true; }
+    /// Without a deadline from here on: for who asks the server nothing.
+    void unwatch() { owner_.unwatch(taken_->socket); }
 
    private:
     postgres_connections& owner_;
@@ -51,8 +54,9 @@ class postgres_connections {
   };
 
   explicit postgres_connections(std::string url);
-  /// One connection only, and none without the lock: acquire() throws tag_taken while another has it.
-  postgres_connections(std::string url, tag_lock lock);
+  /// One connection only, and none that `prepare` threw for. It runs on the connector's thread, for 2 s at most; acquire() passes
+  /// tag_taken on.
+  postgres_connections(std::string url, set_up prepare);
   ~postgres_connections();
 
   /// Waits for a connection, at most until the deadline, and not at all within a second of a failed attempt. Throws
@@ -66,14 +70,14 @@ class postgres_connections {
     int socket;
     clock::time_point deadline;
   };
-  postgres_connections(std::string url, std::optional<tag_lock> lock, std::size_t most);
+  postgres_connections(std::string url, set_up prepare, std::size_t most);
   void connect_forever();
   void watch_forever();
   void watch(int socket, clock::time_point deadline);
   void unwatch(int socket);
 
   const std::string url_;
-  const std::optional<tag_lock> lock_;
+  const set_up prepare_;
   const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable wanted_, available_, watch_changed_;
@@ -84,7 +88,7 @@ class postgres_connections {
   std::size_t failures_ = 0;
   clock::time_point retry_at_{};
   std::string failure_;  // why the last attempt to connect failed
-  bool taken_ = false;   // it was the lock
+  bool taken_ = false;   // it was tag_taken
   bool stopping_ = false;
   std::thread connector_, watchman_;
 };

@@ -6,6 +6,7 @@
 
 #include "database_url.hpp"
 #include "postgres_connections.hpp"
+#include "postgres_feed.hpp"
 #include "tag_lock.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -60,6 +61,10 @@ class postgres_session final : public sql_session {
     transaction_.exec(schema_lock);
   }
 
+  std::string utc_text(const std::string& column) const override {
+    return fmt::format(R"(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))", column);
+  }
+
   std::string transaction_mark() override { return text_of(sql_session::query("SELECT txid_current()")[0][0]); }
 
   // A crash or a fail-over takes back the numbers of transactions that never reached the log, and txid_status is an error for
@@ -79,7 +84,7 @@ class postgres_database final : public database {
  public:
   explicit postgres_database(const std::string& url) : url_(url), name_(without_password(url)), connections_(url) {}
   postgres_database(const std::string& url, tag_lock lock)
-      : url_(url), name_(without_password(url)), connections_(url, std::move(lock)) {}
+      : url_(url), name_(without_password(url)), connections_(url, [held = std::move(lock)](auto& made) { held.take(made.link); }) {}
 
   void read(std::chrono::milliseconds patience, const work& what) override {
     run(patience, [&](pqxx::connection& link) {
@@ -110,6 +115,7 @@ class postgres_database final : public database {
   std::unique_ptr<database> for_holder_of(const std::string& tag) override {
     return std::make_unique<postgres_database>(url_, tag_lock(tag));
   }
+  std::unique_ptr<change_feed> changes() override { return listen_to_postgres(url_); }
 
  private:
   void run(std::chrono::milliseconds patience, const std::function<void(pqxx::connection&)>& attempt) {

@@ -1,7 +1,9 @@
 #include "sql_store.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <tuple>
@@ -10,8 +12,8 @@
 #include <fmt/format.h>
 
 #include "account_name.hpp"
+#include "account_rows.hpp"
 #include "endpoint.hpp"
-#include "link_rules.hpp"
 #include "pool_rows.hpp"
 #include "text.hpp"
 #include "totals_sql.hpp"
@@ -26,11 +28,6 @@ constexpr std::chrono::milliseconds patience{1800};
 // Nobody waits for the totals, and they may be many.
 constexpr std::chrono::seconds totals_patience{5};
 
-void require_storable(std::string_view text, std::size_t limit, const char* what) {
-  if (!is_storable(text, limit))
-    throw std::invalid_argument(fmt::format("the {} is longer than {} bytes, or not plain UTF-8 text", what, limit));
-}
-
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> words;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -39,25 +36,6 @@ std::vector<std::string> split(const std::string& text) {
     begin = end + 1;
   }
   return words;
-}
-
-std::string pool_name(const sql_value& host, const sql_value& port) {
-  stratumproxy::pool_info pool;
-  pool.host = text_of(host);
-  pool.port = static_cast<std::uint16_t>(integer_of(port));
-  return pool.name();
-}
-
-constexpr const char* link_columns = "p.mode, p.verify, p.vardiff, p.fixed_difficulty, p.rig_logins";
-
-// `first` is the first of link_columns; To is a pool_record or a pool_info.
-template <class To>
-void read_link_columns(To& to, sql_row::const_iterator first) {
-  to.mode = link_mode_from_name(text_of(first[0])).value_or(to.mode);
-  to.verify = verify_level_from_name(text_of(first[1])).value_or(to.verify);
-  to.vardiff = flag_of(first[2]);
-  to.fixed_difficulty = flag_of(first[3]);
-  to.rig_logins = flag_of(first[4]);
 }
 
 bool same_links(const pool_record& a, const pool_record& b) {
@@ -70,6 +48,40 @@ bool same_links(const pool_record& a, const pool_record& b) {
 stratumproxy::dialect dialect_of(const sql_value& column) {
   const auto known = stratumproxy::dialect_from_name(text_of(column));
   return known ? *known : stratumproxy::dialect::other;
+}
+
+sql_value mode_column(std::optional<stratumproxy::link_mode> mode) {
+  return mode ? sql_value(std::string(name(*mode))) : sql_value();
+}
+
+std::vector<route_record> with_canonical_pools(std::vector<route_record> routes) {
+  for (auto& route : routes)
+    if (const auto address = parse_pool(route.pool)) route.pool = address->text();
+  return routes;
+}
+
+std::vector<route_record> with_known_passwords(const std::vector<user_change::route>& wanted, const std::vector<route_record>& there) {
+  std::vector<route_record> routes;
+  for (const auto& each : wanted) routes.push_back({each.pool, each.user, each.password.value_or(""), each.weight});
+  routes = with_canonical_pools(std::move(routes));
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (wanted[i].password) continue;
+    const auto known = std::ranges::find_if(
+        there, [&](const auto& route) { return route.pool == routes[i].pool && route.user == routes[i].user; });
+    if (known == there.end())
+      throw account_refused(write_outcome::conflict, fmt::format("a password for pool {} is not given, and not known", routes[i].pool));
+    routes[i].password = known->password;
+  }
+  return routes;
+}
+
+// One transaction that is rolled back when it throws account_refused.
+registration write_account(database& tables, const std::function<registration(sql_session&)>& what) try {
+  registration result;
+  tables.write(patience, [&](sql_session& session) { result = what(session); });
+  return result;
+} catch (const account_refused& refused) {
+  return {refused.outcome, {}, refused.what()};
 }
 
 void write_totals(sql_session& session, const std::string& proxy, const std::map<total_key, share_counts>& sums) {
@@ -97,7 +109,7 @@ std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string
   tables_->read(patience, [&](sql_session& session) {
     rows = session.query(
         fmt::format("SELECT u.revision, r.pool_user, r.pool_password, p.host, p.port, a.name, COALESCE(p.divider, a.divider), "
-                    "a.coinb1_index, p.login_template, p.reconnect_hosts, u.mode, {} "
+                    "a.coinb1_index, p.login_template, p.reconnect_hosts, u.mode, r.weight, {} "
                     "FROM users u JOIN user_routes r ON r.account = u.name JOIN pools p ON p.id = r.pool "
                     "JOIN algorithms a ON a.name = p.algorithm WHERE u.name = $1 ORDER BY r.position",
                     link_columns),
@@ -119,80 +131,100 @@ std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string
     route.pool.coinb1_index = static_cast<unsigned>(integer_of(row[7]));
     route.pool.login_template = text_of(row[8]);
     route.pool.reconnect_hosts = split(text_of(row[9]));
-    read_link_columns(route.pool, row.begin() + 11);
+    route.weight = static_cast<unsigned>(integer_of(row[11]));
+    read_link_columns(route.pool, row.begin() + 12);
     found->routes.push_back(std::move(route));
   }
   return found;
 }
 
-registration sql_store::register_user(std::string_view pool, std::string_view user, std::string_view password,
-                                      std::optional<stratumproxy::link_mode> mode) {
-  require_storable(user, longest_credential, "user");
-  require_storable(password, longest_credential, "password");
-  const auto address = parse_pool(pool);
-  registration result;
-  result.outcome = write_outcome::unknown_pool;
-  result.error = fmt::format("pool {} is not known", address ? pool : std::string_view("of that name"));
-  if (!address) return result;
-
-  tables_->write(patience, [&](sql_session& session) {
-    const auto pools = session.query(
-        fmt::format("SELECT p.id, p.algorithm, a.dialect, {} FROM pools p JOIN algorithms a ON a.name = p.algorithm "
-                    "WHERE p.host = $1 AND p.port = $2",
-                    link_columns),
-        {address->host, std::int64_t{address->port}});
-    if (pools.empty()) return;
-    if (const auto dialect = text_of(pools[0][2]); dialect != "bitcoin") {
-      result.outcome = write_outcome::unsupported;
-      result.error = fmt::format("pool {} speaks {}, which this proxy does not speak", pool, dialect);
-      return;
-    }
-    if (mode == stratumproxy::link_mode::shared) {
-      pool_record row;
-      row.algorithm = text_of(pools[0][1]);
-      read_link_columns(row, pools[0].begin() + 3);
-      if (const auto fault = link_fault(row, *mode); !fault.empty()) {
-        result.outcome = write_outcome::unsupported;
-        result.error = fmt::format("pool {}: {}", pool, fault);
-        return;
-      }
-    }
-    const sql_value id = integer_of(pools[0][0]);
+registration sql_store::register_user(std::span<const route_record> routes, std::optional<stratumproxy::link_mode> mode) {
+  require_routes(routes);
+  const auto& first = routes[0];
+  return write_account(*tables_, [&](sql_session& session) -> registration {
+    const auto pools = pool_ids(session, routes, mode);
     const auto existing = [&] {
       return session.query(
-          "SELECT r.account, u.mode FROM user_routes r JOIN users u ON u.name = r.account "
-          "WHERE r.pool = $1 AND r.pool_user = $2 AND r.pool_password = $3 AND r.position = 0",
-          {id, std::string(user), std::string(password)});
+          "SELECT account FROM user_routes WHERE pool = $1 AND pool_user = $2 AND pool_password = $3 AND position = 0",
+          {pools[0], first.user, first.password});
     };
     auto rows = existing();
-    result.outcome = write_outcome::exists;
     if (rows.empty()) {
       const auto name = random_account_name();
-      (void)session.query("INSERT INTO users (name, mode) VALUES ($1, $2)",
-                          {name, mode ? sql_value(std::string(stratumproxyd::name(*mode))) : sql_value()});
+      (void)session.query("INSERT INTO users (name, mode) VALUES ($1, $2)", {name, mode_column(mode)});
       // Waits for a transaction that inserts the same registration; if that one commits, nothing is inserted here.
-      rows = session.query(
-          "INSERT INTO user_routes (account, position, pool, pool_user, pool_password) "
-          "VALUES ($1, 0, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING account",
-          {name, id, std::string(user), std::string(password)});
-      result.outcome = write_outcome::created;
-      if (rows.empty()) {
-        (void)session.query("DELETE FROM users WHERE name = $1", {name});
-        rows = existing();
-        result.outcome = write_outcome::exists;
-      }
+      if (insert_routes(session, name, routes, pools)) return {write_outcome::created, name, {}};
+      (void)session.query("DELETE FROM users WHERE name = $1", {name});
+      rows = existing();
     }
-    if (rows.empty()) throw store_unavailable("the account was removed at this moment");
-    if (mode && result.outcome == write_outcome::exists && link_mode_from_name(text_of(rows[0][1])) != mode) {
-      result.outcome = write_outcome::conflict;
-      result.error = "the account is there with another mode";
-      return;
-    }
-    result.name = text_of(rows[0][0]);
-    result.error.clear();
+    const auto there = rows.empty() ? std::nullopt : read_user(session, text_of(rows[0][0]));
+    if (!there) throw store_unavailable("the account was removed at this moment");
+    if (mode && there->mode != mode) throw account_refused(write_outcome::conflict, "the account is there with another mode");
+    const bool any_routes = routes.size() == 1 && first.weight == 0;
+    if (!any_routes && !std::ranges::equal(with_canonical_pools({routes.begin(), routes.end()}), there->routes))
+      throw account_refused(write_outcome::conflict, "the account is there with other routes");
+    return {write_outcome::exists, there->name, {}};
   });
-  return result;
 }
+
+std::optional<user_record> sql_store::user(std::string_view name) {
+  std::optional<user_record> found;
+  if (!is_storable(name, longest_name)) return found;
+  tables_->read(patience, [&](sql_session& session) { found = read_user(session, std::string(name)); });
+  if (found && found->routes.empty()) found.reset();
+  return found;
+}
+
+registration sql_store::change_user(std::string_view name, const user_change& change) {
+  const std::string account(is_storable(name, longest_name) ? name : std::string_view());
+  return write_account(*tables_, [&](sql_session& session) -> registration {
+    // Locks the row in both databases, so that whoever comes second changes what the first one made of it.
+    if (session.query("UPDATE users SET mode = mode WHERE name = $1 RETURNING name", {account}).empty())
+      throw account_refused(write_outcome::unknown_user, "there is no such account");
+    const auto there = read_user(session, account).value();
+    if (change.if_revision.value_or(there.revision) != there.revision)
+      throw account_refused(write_outcome::outdated, "the account was changed since");
+    const auto routes = change.routes ? with_known_passwords(*change.routes, there.routes) : there.routes;
+    const auto mode = change.mode.value_or(there.mode);
+    if (routes == there.routes && mode == there.mode) return {write_outcome::exists, account, {}};
+    require_routes(routes);
+    const auto pools = pool_ids(session, routes, mode);
+    if (mode != there.mode)
+      (void)session.query("UPDATE users SET mode = $2 WHERE name = $1", {account, mode_column(mode)});
+    if (routes != there.routes) {
+      (void)session.query("DELETE FROM user_routes WHERE account = $1", {account});
+      if (!insert_routes(session, account, routes, pools))
+        throw account_refused(write_outcome::conflict, "another account has this first route");
+    }
+    return {write_outcome::changed, account, {}};
+  });
+}
+
+bool sql_store::remove_user(std::string_view name) {
+  if (!is_storable(name, longest_name)) return false;
+  bool removed = false;
+  tables_->write(patience, [&](sql_session& session) {
+    removed = !session.query("DELETE FROM users WHERE name = $1 RETURNING name", {std::string(name)}).empty();
+  });
+  return removed;
+}
+
+std::map<std::string, std::uint64_t> sql_store::revisions(std::span<const std::string> names) {
+  std::map<std::string, std::uint64_t> found;
+  if (names.empty()) return found;
+  // Few different statements, because each is kept prepared.
+  std::vector<sql_value> parameters(names.begin(), names.end());
+  parameters.resize(std::bit_ceil(names.size()), names.back());
+  std::string list;
+  for (std::size_t i = 1; i <= parameters.size(); ++i) list += fmt::format("{}${}", i > 1 ? ", " : "", i);
+  tables_->read(patience, [&](sql_session& session) {
+    for (const auto& row : session.query(fmt::format("SELECT name, revision FROM users WHERE name IN ({})", list), parameters))
+      found[text_of(row[0])] = static_cast<std::uint64_t>(integer_of(row[1]));
+  });
+  return found;
+}
+
+std::unique_ptr<change_feed> sql_store::changes() { return tables_->changes(); }
 
 std::vector<stratumproxy::algorithm::info> sql_store::algorithms() {
   std::vector<stratumproxy::algorithm::info> found;

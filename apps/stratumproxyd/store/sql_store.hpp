@@ -18,8 +18,12 @@ class sql_store final : public store {
   explicit sql_store(std::unique_ptr<database> tables);
 
   std::shared_ptr<const stratumproxy::account> find_account(std::string_view name) override;
-  registration register_user(std::string_view pool, std::string_view user, std::string_view password,
-                             std::optional<stratumproxy::link_mode> mode) override;
+  registration register_user(std::span<const route_record> routes, std::optional<stratumproxy::link_mode> mode) override;
+  std::optional<user_record> user(std::string_view name) override;
+  registration change_user(std::string_view name, const user_change& change) override;
+  bool remove_user(std::string_view name) override;
+  std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) override;
+  std::unique_ptr<change_feed> changes() override;
   std::vector<stratumproxy::algorithm::info> algorithms() override;
   write_outcome add_algorithm(const stratumproxy::algorithm::info& value) override;
   std::vector<pool_record> pools() override;

@@ -16,18 +16,11 @@
 #include <unistd.h>
 
 #include "file_lock.hpp"
+#include "sqlite_feed.hpp"
+#include "sqlite_handles.hpp"
 
 namespace stratumproxyd {
 namespace {
-
-struct close_connection {
-  void operator()(sqlite3* connection) const noexcept { sqlite3_close_v2(connection); }
-};
-struct finalize_statement {
-  void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
-};
-using connection_handle = std::unique_ptr<sqlite3, close_connection>;
-using statement_handle = std::unique_ptr<sqlite3_stmt, finalize_statement>;
 
 // Only the code's fixed text: sqlite3_errmsg may quote values.
 [[noreturn]] void fail(int code) {
@@ -91,6 +84,7 @@ class sqlite_database final : public database, private sql_session {
   }
 
   std::unique_ptr<database> for_holder_of(const std::string& tag) override;
+  std::unique_ptr<change_feed> changes() override { return watch_sqlite(path_); }
 
  private:
   static constexpr int opening_milliseconds = 5000;
@@ -184,6 +178,9 @@ class sqlite_database final : public database, private sql_session {
   }
 
   void lock_schema() override {}  // BEGIN IMMEDIATE is that lock
+  std::string utc_text(const std::string& column) const override {
+    return fmt::format("strftime('%Y-%m-%dT%H:%M:%SZ', {})", column);
+  }
   std::string transaction_mark() override { return {}; }
   bool has_ended(const std::string&) override { return true; }
 
@@ -212,6 +209,7 @@ class held_database final : public database {
   const std::string& display_name() const override { return tables_.display_name(); }
   void adopt() override {}
   std::unique_ptr<database> for_holder_of(const std::string& tag) override { return tables_.for_holder_of(tag); }
+  std::unique_ptr<change_feed> changes() override { return tables_.changes(); }
 
  private:
   void take() {

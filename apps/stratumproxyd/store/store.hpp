@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -39,14 +41,63 @@ struct pool_record {
   std::string source;     ///< where a seeded row comes from, and its date; empty for rows of the operator
 };
 
+/// One way of an account to mine.
+struct route_record {
+  std::string pool;      ///< "host:port", host in lower case
+  std::string user;
+  std::string password;
+  unsigned weight = 0;   ///< as stratumproxy::account_route::weight; at most 1000
+  friend bool operator==(const route_record&, const route_record&) = default;
+};
+
+/// An account as operators see it.
+struct user_record {
+  std::string name;
+  std::uint64_t revision = 0;
+  std::string created_at;  ///< "YYYY-MM-DDTHH:MM:SSZ"
+  std::optional<stratumproxy::link_mode> mode;  ///< instead of the pools'
+  std::vector<route_record> routes;             ///< in their order; at least one
+};
+
+/// What is to be another about an account. What is not given stays as it is.
+struct user_change {
+  struct route {
+    std::string pool;
+    std::string user;
+    std::optional<std::string> password;  ///< not given: as the account's route with this pool and user has it
+    unsigned weight = 0;
+  };
+  std::optional<std::vector<route>> routes;  ///< all of them, in their order
+  std::optional<std::optional<stratumproxy::link_mode>> mode;  ///< given without a value: the pools'
+  std::optional<std::uint64_t> if_revision;  ///< only while the account has this one
+};
+
+/// Which accounts may be others than before.
+struct account_changes {
+  bool any = false;                ///< it is not known which
+  std::vector<std::string> names;  ///< may name some twice, and some that are no accounts
+};
+
+/// Tells of changes to accounts and their pools that anybody made, this program or another. One thread at a time.
+class change_feed {
+ public:
+  virtual ~change_feed() = default;
+  /// Waits until there are some, for so long at most; none then. What happened while the database could not be reached is told as `any`.
+  /// Throws nothing: a database that is away is waited for.
+  virtual account_changes wait(std::chrono::milliseconds limit) = 0;
+};
+
 /// What came of an attempt to write.
 enum class write_outcome : std::uint8_t {
   created,
+  changed,
   exists,             ///< the same row was there already
   conflict,           ///< another row with that key is there, with other values
+  outdated,           ///< the account has another revision than the change was made for
+  unknown_user,
   unknown_pool,
   unknown_algorithm,
-  unsupported,        ///< the pool's algorithm speaks a dialect that is not built, or its links cannot be shared
+  unsupported,        ///< a pool's dialect is not built, its links cannot be shared, or the pools are of several algorithms
 };
 
 struct registration {
@@ -69,10 +120,23 @@ class store {
 
   /// The account with all that is needed to mine, or nothing. Names are compared byte by byte.
   virtual std::shared_ptr<const stratumproxy::account> find_account(std::string_view name) = 0;
-  /// The same pool, user and password again give the same name; another password another name. `pool` is host:port in lower case.
-  /// `mode` takes the place of the pool's; conflict when it is given and the account is there with another, or with none.
-  virtual registration register_user(std::string_view pool, std::string_view user, std::string_view password,
+  /// `routes`: at least one. The same pool, user and password in the first route again give the same name; another password another name.
+  /// `mode` takes the place of the pool's. Nothing that is there is changed: conflict when a mode is given and the account is there with
+  /// another, or with none, and when it is there with other routes, but that one route without a weight agrees with any.
+  virtual registration register_user(std::span<const route_record> routes,
                                      std::optional<stratumproxy::link_mode> mode = std::nullopt) = 0;
+
+  virtual std::optional<user_record> user(std::string_view name) = 0;
+  /// changed, exists (it was so already; the revision stays), outdated (asked in the transaction that changes), unknown_user,
+  /// unknown_pool, unsupported, or conflict: another account has this first route, or a password is not given and not known.
+  virtual registration change_user(std::string_view name, const user_change& change) = 0;
+  /// False when there is none. Its totals stay.
+  virtual bool remove_user(std::string_view name) = 0;
+
+  /// Of those of these accounts that are there.
+  virtual std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) = 0;
+  /// The store must outlive it.
+  virtual std::unique_ptr<change_feed> changes() = 0;
 
   virtual std::vector<stratumproxy::algorithm::info> algorithms() = 0;
   /// created, exists (same divider, dialect and coinb1_index), or conflict. Aliases that are taken are left out.

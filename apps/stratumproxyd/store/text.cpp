@@ -1,6 +1,9 @@
 #include "text.hpp"
 
 #include <cstdint>
+#include <stdexcept>
+
+#include <fmt/format.h>
 
 namespace stratumproxyd {
 
@@ -21,6 +24,11 @@ bool is_storable(std::string_view text, std::size_t limit) noexcept {
     if (code < least[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return false;
   }
   return true;
+}
+
+void require_storable(std::string_view text, std::size_t limit, const char* what) {
+  if (!is_storable(text, limit))
+    throw std::invalid_argument(fmt::format("the {} is longer than {} bytes, or not plain UTF-8 text", what, limit));
 }
 
 std::string lower_case(std::string_view text) {

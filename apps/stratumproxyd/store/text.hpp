@@ -13,6 +13,8 @@ inline constexpr std::size_t longest_pool = 300;  ///< host:port
 
 /// Valid UTF-8 without NUL and not longer than the limit: what both databases keep exactly as it is.
 [[nodiscard]] bool is_storable(std::string_view text, std::size_t limit) noexcept;
+/// Throws std::invalid_argument, with `what` the text is, when it is not.
+void require_storable(std::string_view text, std::size_t limit, const char* what);
 
 /// ASCII only, so that the locale changes nothing.
 [[nodiscard]] std::string lower_case(std::string_view text);

@@ -2,82 +2,24 @@
 
 #include <rapidjson/document.h>
 
-#include <atomic>
-#include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "admin/api.hpp"
-#include "admin/access.hpp"
-#include "collecting_log.hpp"
-#include "memory_store.hpp"
-#include "raw_http.hpp"
-
-namespace {
+#include "served_api.hpp"
 
 using namespace stratumproxyd;
 using namespace stratumproxy::test;
 
-/// The whole API on a store in memory, behind the real server and, when `token` is not empty, behind a token.
-struct api {
-  memory_store database;
-  collecting_log log;
-  std::atomic<bool> ready{true};
-  std::optional<std::string> page = "# a page\n";
-  collecting_log registered;
-  std::unique_ptr<access_rules> access;
-  http_server server;
-
-  explicit api(const std::string& token = "") {
-    REQUIRE_FALSE(server.bind({"127.0.0.1", 0}));
-    access = std::make_unique<access_rules>(server.address(), std::vector<std::string>{});
-    access->set_token(token);
-    server.set_guard([this](const http_request& request) { return access->check(request); });
-    add_routes(server, {.database = database,
-                        .log = log,
-                        .on_registered = [this](const std::string& name) { registered.write({.event = name, .session = {}, .worker = {}, .account = {}, .pool = {}, .detail = {}}); },
-                        .database_up = [this] { return !database.down; },
-                        .ready = [this] { return ready.load(); },
-                        .has_tag = [this] { return !database.taken; },
-                        .metrics = [this] { return page; }});
-    server.start();
-    database.add_pool({.pool = "pool.example:3333", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
-    database.writes = 0;
-  }
-
-  std::string ask(const std::string& request) { return raw_http(server.address().port).ask(request); }
-  int status(const std::string& request) { return status_of(ask(request)); }
-  int users(const std::string& body) { return status(post("/api/v1/users", body)); }
-};
-
-std::string user(const std::string& pool, const std::string& name = "wallet", const std::string& password = "x") {
-  return R"({"pool":")" + pool + R"(","user":")" + name + R"(","password":")" + password + R"("})";
-}
-
-// The members of an answer; every answer of the API has both.
-std::pair<std::string, std::string> name_and_error(const std::string& answer) {
-  rapidjson::Document json;
-  const auto body = body_of(answer);
-  json.Parse(body.c_str());
-  REQUIRE(json.IsObject());
-  REQUIRE(json.HasMember("name"));
-  REQUIRE(json.HasMember("error"));
-  return {json["name"].GetString(), json["error"].GetString()};
-}
-
-}  // namespace
-
 TEST_CASE("a user is registered, and found again by POST and PUT") {
-  api web;
+  served_api web;
   const auto first = web.ask(post("/api/v1/users", user("pool.example:3333")));
   CHECK(status_of(first) == 201);
   const auto [name, error] = name_and_error(first);
   CHECK(name.size() == 16);
   CHECK(error.empty());
-  CHECK(web.registered.lines() == std::vector<std::string>{name + ' '});
+  CHECK(web.changed.lines() == std::vector<std::string>{name + ' '});
   for (const std::string method : {"POST", "PUT"}) {
     const auto again = web.ask(post("/api/v1/users", user("POOL.Example:3333"), "", method));
     CHECK(status_of(again) == 201);
@@ -87,7 +29,7 @@ TEST_CASE("a user is registered, and found again by POST and PUT") {
 }
 
 TEST_CASE("curl's default content type is taken, others are not") {
-  api web;
+  served_api web;
   const auto body = user("pool.example:3333");
   const auto with = [&](const std::string& type) {
     return web.status("POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\n" + (type.empty() ? type : "Content-Type: " + type + "\r\n") +
@@ -102,7 +44,7 @@ TEST_CASE("curl's default content type is taken, others are not") {
 }
 
 TEST_CASE("every form of host is taken") {
-  api web;
+  served_api web;
   const std::vector<std::pair<std::string, std::string>> hosts = {
       {"EU.Stratum.Example:1", "eu.stratum.example:1"}, {"localhost:65535", "localhost:65535"}, {"10.0.0.1:3333", "10.0.0.1:3333"},
       {"[2001:DB8:0:0::1]:443", "[2001:db8::1]:443"},   {"pool.xn--p1ai:8080", "pool.xn--p1ai:8080"}};
@@ -115,7 +57,7 @@ TEST_CASE("every form of host is taken") {
 }
 
 TEST_CASE("a malformed registration is answered 400 and writes nothing") {
-  api web;
+  served_api web;
   for (const std::string pool : {"", "pool.example", "pool.example:", "pool.example:0", "pool.example:65536", "pool.example:-1", ":3333",
                                  "2001:db8::1:443", "[2001:db8::1]", "[::g]:1", "256.1.1.1:1", "1.2.3:1", "a b:1", "-a.example:1",
                                  "a..example:1", "stratum+tcp://pool.example:1", "pool.example:3333/x", "p\\u00f6ol.example:1",
@@ -146,13 +88,13 @@ TEST_CASE("a malformed registration is answered 400 and writes nothing") {
 }
 
 TEST_CASE("longest user and password are taken") {
-  api web;
+  served_api web;
   CHECK(web.users(user("pool.example:3333", std::string(256, 'u'), std::string(256, 'p'))) == 201);
   CHECK(web.users(user("pool.example:3333", "w\u00e4llet", "")) == 201);
 }
 
 TEST_CASE("an unknown pool is 404, one of another dialect 422") {
-  api web;
+  served_api web;
   CHECK(web.users(user("unknown.example:1")) == 404);
   CHECK(web.status(post("/api/v1/algorithms", R"({"name":"my-equihash","divider":1,"dialect":"zcash"})")) == 201);
   CHECK(web.status(post("/api/v1/pools", R"({"pool":"zec.example:1","algorithm":"my-equihash"})")) == 201);
@@ -162,7 +104,7 @@ TEST_CASE("an unknown pool is 404, one of another dialect 422") {
 }
 
 TEST_CASE("algorithms are listed and added; a given value that is another is a conflict") {
-  api web;
+  served_api web;
   const auto add = [&](const std::string& body) { return web.status(post("/api/v1/algorithms", body)); };
   CHECK(add(R"({"name":"New-Algo","divider":256,"aliases":["na"],"coinb1_index":3})") == 201);
   CHECK(add(R"({"name":"new-algo","divider":256})") == 201);
@@ -197,7 +139,7 @@ TEST_CASE("algorithms are listed and added; a given value that is another is a c
 }
 
 TEST_CASE("pools are listed and added; an unknown algorithm is 404, another one a conflict") {
-  api web;
+  served_api web;
   const auto add = [&](const std::string& body) { return web.status(post("/api/v1/pools", body)); };
   CHECK(add(R"({"pool":"[::1]:3333","algorithm":"scrypt","divider":0.5,"login_template":"{account}_{rig}","reconnect_hosts":["B.example"]})") == 201);
   CHECK(add(R"({"pool":"pool.example:3333","algorithm":"sha256d"})") == 201);
@@ -221,7 +163,7 @@ TEST_CASE("pools are listed and added; an unknown algorithm is 404, another one 
 }
 
 TEST_CASE("what a pool says of its links is listed, taken over from the row, and in conflict when it is another") {
-  api web;
+  served_api web;
   const auto add = [&](const std::string& more) {
     return web.status(post("/api/v1/pools", R"({"pool":"links.example:1","algorithm":"SHA256")" + more + "}"));
   };
@@ -247,7 +189,7 @@ TEST_CASE("what a pool says of its links is listed, taken over from the row, and
 }
 
 TEST_CASE("a pool with values that do not go together is 422 with the reason, and not written") {
-  api web;
+  served_api web;
   const auto refused = [&](const std::string& algorithm, const std::string& more) {
     const auto answer = web.ask(post("/api/v1/pools", R"({"pool":"x.example:1","algorithm":")" + algorithm + "\"," + more + "}"));
     CHECK(status_of(answer) == 422);
@@ -264,7 +206,7 @@ TEST_CASE("a pool with values that do not go together is 422 with the reason, an
 }
 
 TEST_CASE("an account may have a mode of its own, which later requests neither change nor hide") {
-  api web;
+  served_api web;
   CHECK(web.status(post("/api/v1/pools", R"({"pool":"checked.example:1","algorithm":"scrypt","verify":"full"})")) == 201);
   const auto register_with = [&](const std::string& pool, const std::string& mode) {
     return web.ask(post("/api/v1/users", R"({"pool":")" + pool + R"(","user":"u","password":"p","mode":)" + mode + "}"));
@@ -283,7 +225,7 @@ TEST_CASE("an account may have a mode of its own, which later requests neither c
 }
 
 TEST_CASE("with a token the tables are closed and registration stays open") {
-  api web("a-good-token");
+  served_api web("a-good-token");
   CHECK(web.status(get("/api/v1/pools")) == 401);
   CHECK(web.status(get("/api/v1/pools?token=a-good-token")) == 401);
   CHECK(web.status(post("/api/v1/algorithms", R"({"name":"x","divider":1})")) == 401);
@@ -301,7 +243,7 @@ TEST_CASE("with a token the tables are closed and registration stays open") {
 }
 
 TEST_CASE("while the database is away the API says so, and health and metrics go on") {
-  api web;
+  served_api web;
   web.database.down = true;
   for (const auto& request : {post("/api/v1/users", user("pool.example:3333")), get("/api/v1/pools"), get("/api/v1/algorithms"),
                               post("/api/v1/pools", R"({"pool":"x:1","algorithm":"scrypt"})")}) {
@@ -326,25 +268,25 @@ TEST_CASE("while the database is away the API says so, and health and metrics go
 }
 
 TEST_CASE("counters that cannot be read are no page") {
-  api web;
+  served_api web;
   web.page.reset();
   CHECK(web.status(get("/metrics")) == 503);
 }
 
 TEST_CASE("a long unknown member is named up to a whole character") {
-  api web;
+  served_api web;
   const auto answer = web.ask(post("/api/v1/users", R"({")" + std::string(63, 'a') + "\xc3\xa4\":1," + user("pool.example:3333").substr(1)));
   CHECK(status_of(answer) == 400);
   CHECK(name_and_error(answer).second == "unknown member " + std::string(63, 'a'));
 }
 
 TEST_CASE("metrics have the content type of the text format") {
-  api web;
+  served_api web;
   CHECK(web.ask(get("/metrics")).find("Content-Type: text/plain; version=0.0.4\r\n") != std::string::npos);
 }
 
 TEST_CASE("what the database says is shown to nobody") {
-  api web;
+  served_api web;
   web.database.broken = true;
   const auto answer = web.ask(post("/api/v1/users", user("pool.example:3333", "u", "canary-secret")));
   CHECK(status_of(answer) == 500);
@@ -353,7 +295,7 @@ TEST_CASE("what the database says is shown to nobody") {
 }
 
 TEST_CASE("a hundred equal registrations at once give one name") {
-  api web;
+  served_api web;
   std::vector<std::string> names(100);
   std::vector<std::thread> threads;
   for (int t = 0; t < 10; ++t)

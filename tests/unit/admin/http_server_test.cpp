@@ -23,6 +23,12 @@ struct served {
     server.route("GET", "/large", [](const http_request&) { return http_response{200, std::string(8'000'000, 'x'), "text/plain", {}}; });
     server.route("GET", "/fails", [](const http_request&) -> http_response { throw std::runtime_error("canary-secret"); });
     server.route("POST", "/echo", [](const http_request& request) { return http_response{200, request.body, "text/plain", {}}; });
+    const auto described = [](const http_request& request) {
+      std::string text = request.method + ' ' + request.parameter + ' ' + request.if_match;
+      for (const auto& [name, value] : request.query) text += ' ' + name + '=' + value;
+      return http_response{200, text + ' ' + request.body, "text/plain", {}};
+    };
+    for (const char* method : {"GET", "PATCH", "DELETE"}) server.route(method, "/things/{name}", described);
     if (guard) server.set_guard(std::move(guard));
     REQUIRE_FALSE(server.bind({"127.0.0.1", 0}));
     server.start();
@@ -70,6 +76,35 @@ TEST_CASE("HEAD answers without a body") {
   CHECK(head.find("the page") == std::string::npos);
 }
 
+TEST_CASE("a path may end in a name, which some methods take") {
+  const served web;
+  CHECK(body_of(web.client().ask(get("/things/aF0_-?x=%3a%5B+1&y&x=2"))) == "GET aF0_-  x=:[ 1 x=2 y= ");
+  CHECK(body_of(web.client().ask(post("/things/a", "{}", "If-Match: \"7\"\r\n", "PATCH"))) == "PATCH a \"7\" {}");
+  auto client = web.client();
+  for (const std::string length : {"", "Content-Length: 0\r\n"})
+    CHECK(body_of(client.ask("DELETE /things/a HTTP/1.1\r\nHost: a\r\n" + length + "\r\n")) == "DELETE a  ");
+  REQUIRE(client.send("HEAD /things/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+  CHECK(status_of(client.answer()) == 200);
+  for (const std::string path : {"/things", "/things/", "/things/a/b", "/things/a/", "/things//", "/things/a%62", "/things/..", "/things/a%2fb",
+                                 "/things/%00", "/things/a.b", "/things/%61", "/thingsa"}) {
+    CAPTURE(path);
+    CHECK(web.status(get(path)) == 404);
+    CHECK(web.status(post(path, "{}", "", "PATCH")) == 404);
+  }
+  CHECK(web.status(get("/things/" + std::string(64, 'a'))) == 200);
+  CHECK(web.status(get("/things/" + std::string(65, 'a'))) == 404);
+  CHECK(web.status(get("/things/" + std::string(2'000, 'a'))) == 404);
+}
+
+TEST_CASE("the body of a PATCH is limited as that of a POST, and a DELETE has none") {
+  const served web;
+  CHECK(web.status(post("/things/a", std::string(65'536, 'x'), "", "PATCH")) == 200);
+  CHECK(web.status(post("/things/a", std::string(65'537, 'x'), "", "PATCH")) == 413);
+  CHECK(web.status("PATCH /things/a HTTP/1.1\r\nHost: a\r\n\r\n") == 411);
+  CHECK(web.status("PATCH /things/a HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 2\r\n\r\n{}") == 415);
+  CHECK(web.status(post("/things/a", "{}", "", "DELETE")) == 400);
+}
+
 TEST_CASE("errors have one shape") {
   const served web;
   CHECK(body_of(web.client().ask(get("/nothing"))) == "{\"name\":\"\",\"error\":\"there is nothing at this path\"}\n");
@@ -83,6 +118,11 @@ TEST_CASE("a method that a path does not have is told which it has") {
   CHECK(status_of(answer) == 405);
   CHECK(answer.find("Allow: GET, HEAD\r\n") != std::string::npos);
   CHECK(web.status("DELETE /echo HTTP/1.1\r\nHost: a\r\n\r\n") == 405);
+  for (const std::string method : {"POST", "PUT"}) {
+    const auto refused = web.client().ask(post("/things/a", "{}", "", method));
+    CHECK(status_of(refused) == 405);
+    CHECK(refused.find("Allow: GET, HEAD, PATCH, DELETE\r\n") != std::string::npos);
+  }
   CHECK(web.status("BREW /page HTTP/1.1\r\nHost: a\r\n\r\n") == 400);
 }
 
@@ -181,6 +221,8 @@ TEST_CASE("the guard answers before the body is read and before the path is know
   });
   CHECK(web.status(get("/nothing")) == 401);
   CHECK(web.status("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n") == 401);
+  CHECK(web.status("PATCH /things/a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n") == 401);
+  CHECK(web.status("DELETE /things/a HTTP/1.1\r\nHost: a\r\n\r\n") == 401);
   CHECK(web.status(get("/page", "Authorization: Bearer good\r\n")) == 200);
 }
 

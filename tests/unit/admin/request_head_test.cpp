@@ -62,9 +62,14 @@ TEST_CASE("what can be read in two ways is refused") {
   CHECK(status("GET / HTTP/1.1\nHost: a\n\n") == 400);
   CHECK(status("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n") == 400);
   CHECK(status("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s) == 400);
-  CHECK(status(with("Content-Length: 1\r\n", "GET")) == 400);
+  for (const std::string method : {"GET", "HEAD", "DELETE"}) {
+    CHECK(status(with("Content-Length: 1\r\n", method)) == 400);
+    CHECK(status(with("Transfer-Encoding: chunked\r\n", method)) == 400);
+    CHECK(status(with("Content-Length: 0\r\n", method)) == 200);
+  }
   CHECK(status("GET / HTTP/1.1\r\n\r\n") == 400);
   CHECK(status(with("Authorization: Bearer a\r\nAuthorization: Bearer b\r\n", "GET")) == 400);
+  CHECK(status(with("If-Match: \"1\"\r\nif-match: \"2\"\r\nContent-Length: 2\r\n", "PATCH")) == 400);
 }
 
 TEST_CASE("malformed request lines are refused") {
@@ -87,6 +92,8 @@ TEST_CASE("sizes are limited") {
   CHECK(status(with("Content-Length: 65537\r\n")) == 413);
   CHECK(status(with("Content-Length: 5\r\nContent-Encoding: gzip\r\n")) == 415);
   CHECK(status(with("")) == 411);
+  CHECK(status(with("", "PATCH")) == 411);
+  CHECK(status(with("Content-Length: 65537\r\n", "PATCH")) == 413);
 }
 
 TEST_CASE("an HTTP/1.0 client needs no Host and is closed") {

@@ -77,6 +77,10 @@ TEST_CASE("without arguments the defaults of the design hold") {
   CHECK(settings.proxy.upstream.retry_max == 60s);
   CHECK(settings.proxy.upstream.max_workers_per_link == 256);
   CHECK(settings.proxy.upstream.empty_link == 30s);
+  CHECK(settings.proxy.failover.patience == 5s);
+  CHECK(settings.proxy.failover.stable == 60s);
+  CHECK(settings.proxy.slices.shortest == 15s);
+  CHECK(settings.proxy.slices.longest == 60s);
 }
 
 TEST_CASE("every key is taken from the file") {
@@ -129,6 +133,17 @@ spread_seconds = 21
 [shared]
 max_workers_per_link = 100
 empty_link_seconds = 7
+[failover]
+patience_seconds = 0.01
+no_job_seconds = 41
+stable_seconds = 42
+return_max_seconds = 43
+storm_shares = 64
+storm_percent = 100
+[slices]
+shortest_seconds = 0.01
+longest_seconds = 44
+idle_limit_seconds = 0.02
 [vardiff]
 shares_per_minute = 7.5
 minimum = 0.001
@@ -192,6 +207,16 @@ connections = 32
   CHECK(up.spread == 21s);
   CHECK(up.max_workers_per_link == 100);
   CHECK(up.empty_link == 7s);
+  const auto& failover = settings.proxy.failover;
+  CHECK(failover.patience == 10ms);
+  CHECK(failover.no_job == 41s);
+  CHECK(failover.stable == 42s);
+  CHECK(failover.return_max == 43s);
+  CHECK(failover.storm_shares == 64);
+  CHECK(failover.storm_percent == 100);
+  CHECK(settings.proxy.slices.shortest == 10ms);
+  CHECK(settings.proxy.slices.longest == 44s);
+  CHECK(settings.proxy.slices.idle_limit == 20ms);
   CHECK(settings.proxy.vardiff.shares_per_minute == 7.5);
   CHECK(settings.proxy.vardiff.minimum == 0.001);
   CHECK(settings.proxy.vardiff.maximum == 1e15);
@@ -253,7 +278,9 @@ TEST_CASE("values of the wrong type or out of range are refused with their line"
            "[limits]\nerror_budget = 1979-05-27", "[shared]\nmax_workers_per_link = 0", "[shared]\nmax_workers_per_link = 65537",
            "[shared]\nempty_link_seconds = -1", "[vardiff]\nshares_per_minute = 0", "[vardiff]\nshares_per_minute = nan",
            "[vardiff]\nminimum = 0", "[vardiff]\nminimum = 1e-10", "[vardiff]\nmaximum = 1e19", "[vardiff]\nfirst = \"1024\"",
-           "[checks]\nthreads = 257", "[checks]\nmax_queued = 0", "[checks]\nmax_queued = 1.5"}) {
+           "[checks]\nthreads = 257", "[checks]\nmax_queued = 0", "[checks]\nmax_queued = 1.5",
+           "[failover]\npatience_seconds = 0.009", "[failover]\nstorm_shares = 0", "[failover]\nstorm_shares = 65",
+           "[failover]\nstorm_percent = 0", "[failover]\nstorm_percent = 101", "[slices]\nshortest_seconds = 0"}) {
     CAPTURE(line);
     CHECK(toml_error(line + "\n").find("x.toml:2: ") == 0);
   }
@@ -275,6 +302,12 @@ TEST_CASE("what is no TOML is refused with line and column, in one line") {
 TEST_CASE("values that exclude each other are refused") {
   CHECK_FALSE(toml_error("[upstream]\nretry_min_seconds = 100\n").empty());
   CHECK_FALSE(toml_error("[upstream]\nrefusal_max_seconds = 1\n").empty());
+  CHECK(toml_error("[failover]\nreturn_max_seconds = 59\n") ==
+        "x.toml: failover.stable_seconds is more than failover.return_max_seconds");
+  CHECK(toml_error("[slices]\nlongest_seconds = 14\n") == "x.toml: slices.shortest_seconds is more than slices.longest_seconds");
+  CHECK(toml_error("[slices]\nidle_limit_seconds = 15\n") ==
+        "x.toml: slices.idle_limit_seconds must be more than slices.shortest_seconds");
+  CHECK(toml_error("[slices]\nshortest_seconds = 60\nidle_limit_seconds = 61\n").empty());
   CHECK_FALSE(toml_error("[metrics]\nwindow_seconds = 1\n").empty());
   CHECK_FALSE(toml_error("[metrics]\nwindow_seconds = 481\n").empty());
   CHECK(toml_error("[metrics]\nwindow_seconds = 480\n").empty());

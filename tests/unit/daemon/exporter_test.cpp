@@ -145,10 +145,14 @@ TEST_CASE("a pool shows what the proxy did with shares by itself, summed over it
 
 TEST_CASE("a shared link shows its state, its lanes, its difficulty, and its latency once there is one") {
   metrics::snapshot now;
-  now.links.push_back({.link = 12, .pool = "pool.example:3333", .account = "a", .state = metrics::link_state::live, .workers = 200,
+  now.links.push_back({.link = 12, .pool = "pool.example:3333", .account = "a", .is_shared = true, .state = metrics::link_state::live, .workers = 200,
                        .limit = 256, .difficulty = 0.5, .round_trip = 0.125});
-  now.links.push_back({.link = 13, .pool = "pool.example:3333", .account = "a", .state = metrics::link_state::connecting, .limit = 256});
+  now.links.push_back({.link = 13, .pool = "pool.example:3333", .account = "a", .is_shared = true, .state = metrics::link_state::connecting, .limit = 256});
+  now.links.push_back({.link = 14, .pool = "pool.example:3333", .account = "a", .state = metrics::link_state::live, .round_trip = 1});
+  now.links.push_back({.link = 15, .pool = "pool.example:3333", .account = "a", .is_shared = true, .state = metrics::link_state::parked});
   const auto text = page(now);
+  CHECK(text.find(R"(link="14")") == std::string::npos);  // of one worker alone
+  CHECK(has(text, R"(proxy_link_up{proxy="t",user="a",pool="pool.example:3333",link="15"} 1)"));
   const std::string live = R"({proxy="t",user="a",pool="pool.example:3333",link="12"} )";
   const std::string young = R"({proxy="t",user="a",pool="pool.example:3333",link="13"} )";
   CHECK(has(text, "proxy_link_up" + live + "1"));
@@ -160,6 +164,99 @@ TEST_CASE("a shared link shows its state, its lanes, its difficulty, and its lat
   CHECK(has(text, "proxy_link_lanes_used" + young + "0"));
   CHECK(has(text, "proxy_link_difficulty" + young + "0"));
   CHECK(text.find("proxy_link_round_trip_seconds" + young) == std::string::npos);
+}
+
+TEST_CASE("a pool is in one of four states, and up while a link is live, with a job or without") {
+  using metrics::link_state;
+  const auto state_with = [](std::vector<link_state> dedicated, std::vector<link_state> shared) {
+    metrics::snapshot now;
+    metrics::pool_row row;
+    row.pool = "p:1";
+    row.algorithm = "scrypt";
+    for (const auto state : dedicated) ++row.links[static_cast<std::size_t>(state)];
+    for (const auto state : shared) ++row.shared_links[static_cast<std::size_t>(state)];
+    now.pools.push_back(row);
+    const auto text = page(now);
+    std::string found;
+    for (const std::string state : {"up", "silent", "failing", "idle"}) {
+      const bool is = has(text, R"(proxy_pool_state{proxy="t",hash="scrypt",pool="p:1",state=")" + state + "\"} 1");
+      CHECK(is != has(text, R"(proxy_pool_state{proxy="t",hash="scrypt",pool="p:1",state=")" + state + "\"} 0"));
+      if (is) found += state;
+    }
+    CHECK(has(text, std::string(R"(proxy_pool_up{proxy="t",hash="scrypt",pool="p:1"} )") + (found == "up" || found == "silent" ? "1" : "0")));
+    return found;
+  };
+  CHECK(state_with({link_state::live, link_state::failing}, {link_state::silent}) == "up");
+  CHECK(state_with({}, {link_state::parked, link_state::silent}) == "up");
+  CHECK(state_with({link_state::silent}, {link_state::refused}) == "silent");
+  for (const auto state : {link_state::waiting, link_state::connecting, link_state::handshaking, link_state::failing, link_state::refused})
+    CHECK(state_with({}, {state}) == "failing");
+  CHECK(state_with({}, {}) == "idle");
+}
+
+TEST_CASE("workers that left a pool are counted by cause, summed over its rows") {
+  metrics::snapshot now;
+  metrics::pool_row row;
+  row.pool = "p:1";
+  row.algorithm = "scrypt";
+  row.switches[static_cast<std::size_t>(metrics::switch_cause::reject_storm)] = 3;
+  row.switches[static_cast<std::size_t>(metrics::switch_cause::slice)] = 1;
+  now.pools = {row, row};
+  const auto text = page(now);
+  CHECK(has(text, R"(proxy_pool_switches_total{proxy="t",hash="scrypt",pool="p:1",cause="reject_storm"} 6)"));
+  CHECK(has(text, R"(proxy_pool_switches_total{proxy="t",hash="scrypt",pool="p:1",cause="slice"} 2)"));
+  CHECK(text.find("cause=\"lost\"") == std::string::npos);
+}
+
+TEST_CASE("a worker on two pools is up once, and has the counters of each") {
+  metrics::snapshot now;
+  now.workers = {worker("10.0.0.1:5"), worker("10.0.0.1:5")};
+  now.workers[0].is_current = false;
+  now.workers[0].shares = shares(3, 2, 0.5);
+  now.workers[1].pool = "other.example:1";
+  const auto text = page(now);
+  const auto ups = text.find("\nproxy_worker_up{");
+  CHECK(ups != std::string::npos);
+  CHECK(text.find("\nproxy_worker_up{", ups + 1) == std::string::npos);
+  CHECK(has(text, "proxy_worker_sended" + labels + "3"));
+  CHECK(has(text, R"(proxy_worker_sended{proxy="t",worker="10.0.0.1:5",user="0123456789abcdef",hash="scrypt",pool="other.example:1"} 7)"));
+}
+
+TEST_CASE("the difficulty is that of a connected worker's current row, whatever the order of rows") {
+  auto current = worker("10.0.0.1:5"), other = current, kept = current;
+  current.difficulty = 1;
+  other.difficulty = 2;
+  other.is_current = false;
+  kept.difficulty = 3;
+  kept.up = false;
+  metrics::snapshot now;
+  for (const auto& rows : {std::vector{current, other, kept}, {kept, other, current}, {other, current, kept}}) {
+    now.workers = rows;
+    CHECK(has(page(now), "proxy_worker_difficulty" + labels + "1"));
+  }
+  now.workers = {other, kept};
+  CHECK(has(page(now), "proxy_worker_difficulty" + labels + "2"));
+}
+
+TEST_CASE("the routes of an account show what they are for and what they got") {
+  metrics::snapshot now;
+  now.routes.push_back({.account = "a", .pool = "p:1", .route = 0, .weight = 70, .workers = 7, .work = 300});
+  now.routes.push_back({.account = "a", .pool = "p:2", .route = 1, .weight = 0, .is_usable = false,
+                        .cause = metrics::switch_cause::refused, .work = 100});
+  now.routes.push_back({.account = "b", .pool = "p:1", .route = 0, .weight = 1});
+  now.totals.push_back({.account = "a", .pool = "p:1", .algorithm = "scrypt", .shares = {}, .worker_seconds = 12.5});
+  const auto text = page(now);
+  const std::string first = R"({proxy="t",user="a",pool="p:1",route="0"} )";
+  const std::string second = R"({proxy="t",user="a",pool="p:2",route="1"} )";
+  CHECK(has(text, "proxy_route_usable" + first + "1"));
+  CHECK(has(text, "proxy_route_weight" + first + "70"));
+  CHECK(has(text, "proxy_route_workers" + first + "7"));
+  CHECK(has(text, "proxy_route_difficulty_one_accepted_total" + first + "300"));
+  CHECK(has(text, "proxy_route_share" + first + "0.75"));
+  CHECK(has(text, "proxy_route_usable" + second + "0"));
+  CHECK(has(text, "proxy_route_share" + second + "0.25"));
+  CHECK(has(text, R"(proxy_route_share{proxy="t",user="b",pool="p:1",route="0"} 0)"));
+  CHECK(has(text, R"(proxy_worker_seconds_total{proxy="t",user="a",hash="scrypt",pool="p:1"} 12.5)"));
 }
 
 TEST_CASE("the best share is that of all rows of a worker, and is not shown while none was checked") {
@@ -174,7 +271,7 @@ TEST_CASE("the best share is that of all rows of a worker, and is not shown whil
 
 TEST_CASE("totals are those of the database, not those of the moment") {
   metrics::snapshot now;
-  now.totals.push_back({"a", "p:1", "sha256d", shares(1'000, 1'000, 1)});
+  now.totals.push_back({.account = "a", .pool = "p:1", .algorithm = "sha256d", .shares = shares(1'000, 1'000, 1)});
   auto kept = shares(10, 6, 2);
   kept.rejected[static_cast<std::size_t>(metrics::reject_reason::duplicate)] = 3;
   kept.unknown = 1;
@@ -246,7 +343,10 @@ TEST_CASE("every metric is described in the documentation") {
   now.workers[0].best_share = 1;
   now.pools.push_back({.pool = "p:1", .algorithm = "scrypt"});
   now.pools[0].rejected_here.fill(1);
-  now.links.push_back({.link = 1, .pool = "p:1", .account = "a", .round_trip = 1});
+  now.pools[0].switches.fill(1);
+  now.routes.push_back({.account = "a", .pool = "p:1"});
+  now.totals.push_back({.account = "a", .pool = "p:1", .algorithm = "scrypt"});
+  now.links.push_back({.link = 1, .pool = "p:1", .account = "a", .is_shared = true, .round_trip = 1});
   auto kept = shares(1, 1, 1);
   kept.rejected.fill(1);
   for (const std::string_view name : {"authorizes_failed", "connections_accepted", "connections_closed", "connections_refused",

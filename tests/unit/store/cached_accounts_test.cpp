@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <future>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
@@ -29,9 +31,20 @@ class scripted_store final : public store {
     if (away) throw store_unavailable("away");
     return answer;
   }
-  registration register_user(std::string_view, std::string_view, std::string_view, std::optional<stratumproxy::link_mode>) override {
-    return {};
+  std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) override {
+    const std::lock_guard guard(mutex_);
+    compared += static_cast<int>(names.size());
+    if (away) throw store_unavailable("away");
+    std::map<std::string, std::uint64_t> found;
+    for (const auto& name : names)
+      if (const auto there = accounts_.find(name); there != accounts_.end()) found[name] = there->second->revision;
+    return found;
   }
+  registration register_user(std::span<const route_record>, std::optional<stratumproxy::link_mode>) override { return {}; }
+  std::optional<user_record> user(std::string_view) override { return {}; }
+  registration change_user(std::string_view, const user_change&) override { return {}; }
+  bool remove_user(std::string_view) override { return {}; }
+  std::unique_ptr<change_feed> changes() override { return {}; }
   std::vector<stratumproxy::algorithm::info> algorithms() override { return {}; }
   write_outcome add_algorithm(const stratumproxy::algorithm::info&) override { return {}; }
   std::vector<pool_record> pools() override { return {}; }
@@ -62,7 +75,7 @@ class scripted_store final : public store {
     changed_.wait(lock, [&] { return asked >= times; });
   }
 
-  std::atomic<int> asked{0};
+  std::atomic<int> asked{0}, compared{0};
   std::atomic<bool> away{false};
 
  private:
@@ -74,7 +87,17 @@ class scripted_store final : public store {
 
 struct bench {
   explicit bench(account_cache_options options = {})
-      : cache(tables, options, [this] { return stratumproxy::time_point(now.load()); }) {}
+      : cache(tables, with_ear(options), [this] { return stratumproxy::time_point(now.load()); }) {}
+
+  account_cache_options with_ear(account_cache_options options) {
+    options.on_change = [this](const std::string& name, const auto& now_is) {
+      told_at_once = told_at_once || telling.exchange(true);
+      const std::lock_guard guard(told_mutex);
+      told.emplace_back(name, now_is ? now_is->revision : 0);
+      telling = false;
+    };
+    return options;
+  }
 
   std::future<account_lookup> ask(const std::string& name) {
     auto promise = std::make_shared<std::promise<account_lookup>>();
@@ -85,6 +108,9 @@ struct bench {
   void pass(stratumproxy::duration time) { now = now.load() + time; }
 
   scripted_store tables;
+  std::mutex told_mutex;
+  std::vector<std::pair<std::string, std::uint64_t>> told;  // changes: the account's revision, 0 when it is gone
+  std::atomic<bool> telling{false}, told_at_once{false};
   std::atomic<stratumproxy::duration> now{stratumproxy::duration(1h)};
   cached_accounts cache;
 };
@@ -303,4 +329,102 @@ TEST_CASE("whoever waits when the cache ends is told to try later, exactly once"
   }
   CHECK(calls == std::vector<int>(10, 1));
   CHECK(states == std::vector<status>(10, status::unavailable));
+}
+
+TEST_CASE("a refresh looks up only those accounts in the cache that are named and have another revision") {
+  bench b;
+  for (const char* name : {"one", "two", "three", "new"}) b.tables.put(name, 1);
+  for (const char* name : {"one", "two", "three"}) b.find(name);
+  const int before = b.tables.asked;
+  for (const char* name : {"one", "three", "new"}) b.tables.put(name, 2);
+  b.cache.refresh({.any = false, .names = {"one", "two", "one", "new", "nobody"}});
+  CHECK(b.tables.compared == 2);
+  CHECK(b.tables.asked == before + 1);
+  REQUIRE(b.told.size() == 1);
+  CHECK(b.told[0] == std::pair<std::string, std::uint64_t>("one", 2));
+  CHECK(b.find("one").found->revision == 2);
+  CHECK(b.find("three").found->revision == 1);
+
+  b.cache.refresh({.any = true, .names = {}});
+  CHECK(b.tables.compared == 5);
+  CHECK(b.tables.asked == before + 2);
+  CHECK(b.told.back() == std::pair<std::string, std::uint64_t>("three", 2));
+  b.cache.refresh({});
+  CHECK(b.tables.compared == 5);
+}
+
+TEST_CASE("an account that is gone is told once, and so is one that was made anew, whose revision is lower") {
+  bench b;
+  b.tables.put("one", 5);
+  b.tables.put("two", 5);
+  b.find("one");
+  b.find("two");
+  b.tables.erase("one");
+  b.tables.put("two", 2);
+  for (int round = 0; round < 2; ++round) b.cache.refresh({.any = false, .names = {"one", "two"}});
+  CHECK(b.told == std::vector<std::pair<std::string, std::uint64_t>>{{"one", 0}, {"two", 0}});
+  CHECK(b.find("one").state == status::unknown);
+  CHECK(b.find("two").found->revision == 2);
+}
+
+TEST_CASE("a name that was unknown is asked for again after a refresh that concerns it") {
+  for (const bool any : {false, true}) {
+    bench b;
+    CHECK(b.find("one").state == status::unknown);
+    b.tables.put("one", 1);
+    CHECK(b.find("one").state == status::unknown);
+    b.cache.refresh({.any = any, .names = {any ? "" : "one"}});
+    CHECK(b.find("one").state == status::found);
+    CHECK(b.told.empty());
+  }
+}
+
+TEST_CASE("a look-up under way during a refresh does not bring back what was there before") {
+  bench b;
+  b.tables.put("one", 1);
+  b.tables.hold(true);
+  auto answer = b.ask("one");
+  b.tables.wait_until_asked(1);  // the store has looked
+  b.tables.put("one", 2);
+  b.cache.refresh({.any = false, .names = {"one"}});
+  b.tables.hold(false);
+  CHECK(answer.get().found->revision == 2);
+}
+
+TEST_CASE("a refresh while the database is away fails, and the accounts stay as they were") {
+  bench b;
+  b.tables.put("one", 1);
+  b.find("one");
+  b.tables.put("one", 2);
+  b.tables.away = true;
+  CHECK_THROWS_AS(b.cache.refresh({.any = true, .names = {}}), store_unavailable);
+  CHECK(b.find("one").found->revision == 1);
+  b.tables.away = false;
+  b.cache.refresh({.any = true, .names = {}});
+  CHECK(b.told.size() == 1);
+}
+
+TEST_CASE("changes that log-ins and refreshes find at the same time are told in their order, one at a time") {
+  bench b;
+  b.tables.put("one", 1);
+  b.find("one");
+  std::atomic<bool> ends{false};
+  std::vector<std::future<void>> others;
+  for (int i = 0; i < 2; ++i)
+    others.push_back(std::async(std::launch::async, [&] {
+      while (!ends) {
+        b.cache.forget("one");
+        b.find("one");
+      }
+    }));
+  for (std::uint64_t revision = 2; revision <= 500; ++revision) {
+    b.tables.put("one", revision);
+    b.cache.refresh({.any = revision % 2 == 0, .names = {"one"}});
+  }
+  ends = true;
+  for (auto& other : others) other.get();
+  const std::lock_guard guard(b.told_mutex);
+  CHECK_FALSE(b.told_at_once);
+  CHECK(std::is_sorted(b.told.begin(), b.told.end()));
+  CHECK(b.told.back().second == 500);
 }

@@ -91,11 +91,11 @@ TEST_CASE("a PostgreSQL that falls silent fails each call within 2 s, then at on
   if (store_test::postgresql_url().empty()) return;
   distant_database distant;
   const auto store = distant.open();
-  const auto name = store->register_user(pool, "farm", "canary").name;
+  const auto name = store_test::add_account(*store, pool, "farm", "canary").name;
 
   distant.forwarder->silence(true);
   CHECK(time_to_fail([&] { (void)store->find_account(name); }) < 2500ms);
-  CHECK(time_to_fail([&] { (void)store->register_user(pool, "farm", "other"); }) < 2500ms);
+  CHECK(time_to_fail([&] { (void)store_test::add_account(*store, pool, "farm", "other"); }) < 2500ms);
   std::vector<std::future<clock_type::duration>> callers;
   for (int i = 0; i < 16; ++i)
     callers.push_back(std::async(std::launch::async, [&] {
@@ -126,13 +126,53 @@ TEST_CASE("connections that died while nobody used them cost no call") {
   if (store_test::postgresql_url().empty()) return;
   distant_database distant;
   const auto store = distant.open();
-  const auto name = store->register_user(pool, "farm", "x").name;
+  const auto name = store_test::add_account(*store, pool, "farm", "x").name;
   for (int round = 0; round < 3; ++round) {
     distant.forwarder->cut();
     CHECK(store->find_account(name));
     distant.forwarder->cut();
-    CHECK(store->register_user(pool, "farm", "x").name == name);
+    CHECK(store_test::add_account(*store, pool, "farm", "x").name == name);
   }
+}
+
+TEST_CASE("a feed that lost its connection tells that anything may have happened, and hears again") {
+  if (store_test::postgresql_url().empty()) return;
+  distant_database distant;
+  const auto store = distant.open();
+  const auto name = store_test::add_account(*store, pool, "farm", "x").name;
+  const auto feed = store->changes();
+  CHECK(store_test::tells(*feed));
+  for (int round = 0; round < 3; ++round) {
+    distant.forwarder->cut();
+    CHECK(store_test::tells(*feed));
+    distant.database.run("UPDATE users SET mode = " + std::string(round % 2 ? "NULL" : "'dedicated'"));
+    CHECK(store_test::tells(*feed, name));
+  }
+}
+
+TEST_CASE("a feed of a silent PostgreSQL keeps to its limit and ends, and hears what was held up") {
+  if (store_test::postgresql_url().empty()) return;
+  distant_database distant;
+  const auto store = distant.open();
+  const auto name = store_test::add_account(*store, pool, "farm", "x").name;
+  auto feed = store->changes();
+  CHECK(store_test::tells(*feed));
+  distant.forwarder->silence(true);
+  distant.database.run("UPDATE users SET mode = 'dedicated'");
+  auto before = clock_type::now();
+  CHECK_FALSE(store_test::tells(*feed, name, 100ms));
+  CHECK(clock_type::now() - before < 1s);
+  distant.forwarder->silence(false);
+  CHECK(store_test::tells(*feed, name));
+
+  distant.forwarder->silence(true);
+  before = clock_type::now();
+  feed.reset();
+  CHECK(clock_type::now() - before < 1s);
+  feed = store->changes();
+  CHECK_FALSE(store_test::tells(*feed, {}, 100ms));
+  feed.reset();
+  CHECK(clock_type::now() - before < 6s);
 }
 
 TEST_CASE("a tag whose connection was lost is taken again") {
@@ -253,7 +293,7 @@ TEST_CASE("what the server says about a refused statement names neither values n
   const auto store = database.open();
   database.run("ALTER TABLE user_routes ADD CONSTRAINT refuse CHECK (pool_password <> 'canary')");
   try {
-    (void)store->register_user(pool, "farm", "canary");
+    (void)store_test::add_account(*store, pool, "farm", "canary");
     FAIL("accepted");
   } catch (const store_unavailable& error) {
     CHECK(std::string(error.what()) == "the database refused a statement (SQLSTATE 23514)");

@@ -23,7 +23,7 @@ TEST_CASE("a new SQLite file and what stands beside it can be read by its owner 
   const auto before = ::umask(0);
   const store_test::test_database database("sqlite");
   const auto store = database.open();
-  (void)store->register_user("btc.viabtc.io:3333", "farm", "x");
+  (void)store_test::add_account(*store, "btc.viabtc.io:3333", "farm", "x");
   store->hold_tag("a");
   ::umask(before);
   int files = 0;
@@ -88,17 +88,17 @@ TEST_CASE("a path that cannot be opened, and a URL of another kind, are one clea
 TEST_CASE("while another process holds the file's lock, writing fails in time and reading goes on") {
   const store_test::test_database database("sqlite");
   const auto store = database.open();
-  const auto name = store->register_user("btc.viabtc.io:3333", "farm", "x").name;
+  const auto name = store_test::add_account(*store, "btc.viabtc.io:3333", "farm", "x").name;
   sqlite3* other = nullptr;
   REQUIRE(sqlite3_open(database.file().c_str(), &other) == SQLITE_OK);
   REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
   const auto before = std::chrono::steady_clock::now();
-  CHECK_THROWS_AS(store->register_user("btc.viabtc.io:3333", "farm", "canary"), store_unavailable);
+  CHECK_THROWS_AS(store_test::add_account(*store, "btc.viabtc.io:3333", "farm", "canary"), store_unavailable);
   CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(5));
   CHECK(store->find_account(name));
   sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr);
   sqlite3_close(other);
-  CHECK(store->register_user("btc.viabtc.io:3333", "farm", "canary").outcome == write_outcome::created);
+  CHECK(store_test::add_account(*store, "btc.viabtc.io:3333", "farm", "canary").outcome == write_outcome::created);
 }
 
 TEST_CASE("generated names differ") { CHECK(random_account_name() != random_account_name()); }

@@ -19,6 +19,7 @@
 
 using namespace stratumproxyd;
 using namespace std::chrono_literals;
+using store_test::add_account;
 using store_test::test_database;
 using stratumproxy::link_mode;
 using stratumproxy::verify_level;
@@ -91,7 +92,7 @@ TEST_CASE("every known pool is listed once, with host, port, a known algorithm, 
 TEST_CASE("a registration gives 16 hex digits that lead to the pool, its algorithm and the credentials") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto made = store->register_user("ltc.viabtc.io:3333", "farm", "secret");
+  const auto made = add_account(*store, "ltc.viabtc.io:3333", "farm", "secret");
   CHECK(made.outcome == write_outcome::created);
   CHECK(made.error.empty());
   REQUIRE(made.name.size() == 16);
@@ -112,28 +113,28 @@ TEST_CASE("a registration gives 16 hex digits that lead to the pool, its algorit
 TEST_CASE("the same pool, user and password again give the same name, another password or user another") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto first = store->register_user(pool, "farm", "x");
-  const auto again = store->register_user("BTC.ViaBTC.io:3333", "farm", "x");
+  const auto first = add_account(*store, pool, "farm", "x");
+  const auto again = add_account(*store, "BTC.ViaBTC.io:3333", "farm", "x");
   CHECK(again.outcome == write_outcome::exists);
   CHECK(again.name == first.name);
-  const auto other_password = store->register_user(pool, "farm", "X");
-  const auto other_user = store->register_user(pool, "Farm", "x");
-  const auto other_pool = store->register_user("bch.viabtc.io:3333", "farm", "x");
+  const auto other_password = add_account(*store, pool, "farm", "X");
+  const auto other_user = add_account(*store, pool, "Farm", "x");
+  const auto other_pool = add_account(*store, "bch.viabtc.io:3333", "farm", "x");
   CHECK(std::set<std::string>{first.name, other_password.name, other_user.name, other_pool.name}.size() == 4);
-  CHECK(store->register_user(pool, "", "").outcome == write_outcome::created);
+  CHECK(add_account(*store, pool, "", "").outcome == write_outcome::created);
 }
 
 TEST_CASE("registering on an unknown pool or one of a dialect that is not built says why") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto unknown = store->register_user("no.such.pool:1", "farm", "secret-canary");
+  const auto unknown = add_account(*store, "no.such.pool:1", "farm", "secret-canary");
   CHECK(unknown.outcome == write_outcome::unknown_pool);
   CHECK(unknown.name.empty());
   CHECK(unknown.error.find("no.such.pool:1") != std::string::npos);
   CHECK(unknown.error.find("canary") == std::string::npos);
-  CHECK(store->register_user("not a pool", "farm", "x").outcome == write_outcome::unknown_pool);
+  CHECK(add_account(*store, "not a pool", "farm", "x").outcome == write_outcome::unknown_pool);
 
-  const auto unsupported = store->register_user("rvn.2miners.com:6060", "farm", "secret-canary");
+  const auto unsupported = add_account(*store, "rvn.2miners.com:6060", "farm", "secret-canary");
   CHECK(unsupported.outcome == write_outcome::unsupported);
   CHECK(unsupported.name.empty());
   CHECK(unsupported.error == "pool rvn.2miners.com:6060 speaks kawpow, which this proxy does not speak");
@@ -148,7 +149,7 @@ TEST_CASE("100 identical registrations at once through two stores give one name"
   for (int i = 0; i < 100; ++i)
     results.push_back(std::async(std::launch::async, [&, i] {
       go.wait();
-      return stores[i % 2]->register_user(pool, "farm", "secret");
+      return add_account(*stores[i % 2], pool, "farm", "secret");
     }));
   start.set_value();
   std::set<std::string> names;
@@ -182,7 +183,7 @@ TEST_CASE("texts of any content are kept as they are, or refused before they rea
   const auto store = database.open();
   for (const std::string text :
        {"'; DROP TABLE users; --", "$1 $2", "100%s\\", "grün \xf0\x9f\x98\x80", " x ", "\"", "a\nb\x01"}) {
-    const auto made = store->register_user(pool, text, text);
+    const auto made = add_account(*store, pool, text, text);
     REQUIRE(made.outcome == write_outcome::created);
     const auto account = store->find_account(made.name);
     REQUIRE(account);
@@ -190,11 +191,11 @@ TEST_CASE("texts of any content are kept as they are, or refused before they rea
     CHECK(account->routes[0].password == text);
   }
   const std::string longest(256, 'u');
-  CHECK(store->register_user(pool, longest, longest).outcome == write_outcome::created);
+  CHECK(add_account(*store, pool, longest, longest).outcome == write_outcome::created);
   using namespace std::string_literals;
   for (const std::string& text : {"nul\0"s, "\xff"s, "\xc0\x80"s, "\xed\xa0\x80"s, std::string(257, 'u')}) {
-    CHECK_THROWS_AS(store->register_user(pool, text, "canary-1"), std::invalid_argument);
-    CHECK_THROWS_AS(store->register_user(pool, "farm", text), std::invalid_argument);
+    CHECK_THROWS_AS(add_account(*store, pool, text, "canary-1"), std::invalid_argument);
+    CHECK_THROWS_AS(add_account(*store, pool, "farm", text), std::invalid_argument);
     CHECK(store->find_account(text) == nullptr);
   }
   for (const auto& name : {""s, "' OR 1=1 --"s, "%"s, std::string(10000, 'a')}) CHECK(store->find_account(name) == nullptr);
@@ -203,7 +204,7 @@ TEST_CASE("texts of any content are kept as they are, or refused before they rea
 TEST_CASE("names of accounts are compared byte by byte") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto made = store->register_user(pool, "farm", "x");
+  const auto made = add_account(*store, pool, "farm", "x");
   auto upper = made.name;
   std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   if (upper != made.name) CHECK(store->find_account(upper) == nullptr);
@@ -296,7 +297,7 @@ TEST_CASE("a pool of the operator's is found in any case, by alias, with its div
   CHECK(kept->divider == 3.5);
   CHECK(kept->source.empty());
 
-  const auto made = store->register_user("[2001:db8::1]:3333", "farm", "x");
+  const auto made = add_account(*store, "[2001:db8::1]:3333", "farm", "x");
   const auto account = store->find_account(made.name);
   REQUIRE(account);
   const auto& route = account->routes[0].pool;
@@ -341,7 +342,7 @@ TEST_CASE("what a pool says of its links is kept, found with its accounts, and c
     const auto rows = store->pools();
     const auto kept = std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.pool == wanted.pool; });
     REQUIRE(kept != rows.end());
-    const auto account = store->find_account(store->register_user(wanted.pool, "farm", "x").name);
+    const auto account = store->find_account(add_account(*store, wanted.pool, "farm", "x").name);
     REQUIRE(account);
     CHECK_FALSE(account->mode);
     const auto same = [&](const auto& found) {
@@ -362,33 +363,33 @@ TEST_CASE("an account's own mode is kept; the same account with another mode is 
   checked.verify = verify_level::full;
   REQUIRE(store->add_pool(checked) == write_outcome::created);
 
-  const auto made = store->register_user(checked.pool, "farm", "x", link_mode::shared);
+  const auto made = add_account(*store, checked.pool, "farm", "x", link_mode::shared);
   CHECK(made.outcome == write_outcome::created);
   for (const std::optional<link_mode> mode : {std::optional<link_mode>(), std::optional(link_mode::shared)}) {
-    const auto again = store->register_user(checked.pool, "farm", "x", mode);
+    const auto again = add_account(*store, checked.pool, "farm", "x", mode);
     CHECK(again.outcome == write_outcome::exists);
     CHECK(again.name == made.name);
   }
-  const auto other = store->register_user(checked.pool, "farm", "x", link_mode::dedicated);
+  const auto other = add_account(*store, checked.pool, "farm", "x", link_mode::dedicated);
   CHECK(other.outcome == write_outcome::conflict);
   CHECK(other.name.empty());
   CHECK(other.error == "the account is there with another mode");
   CHECK(store->find_account(made.name)->mode == link_mode::shared);
 
-  const auto plain = store->register_user(checked.pool, "plain", "x");
-  CHECK(store->register_user(checked.pool, "plain", "x", link_mode::dedicated).outcome == write_outcome::conflict);
+  const auto plain = add_account(*store, checked.pool, "plain", "x");
+  CHECK(add_account(*store, checked.pool, "plain", "x", link_mode::dedicated).outcome == write_outcome::conflict);
   CHECK_FALSE(store->find_account(plain.name)->mode);
 }
 
 TEST_CASE("an account with a mode of shared at a pool whose links cannot be shared is refused") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto refused = store->register_user(pool, "farm", "x", link_mode::shared);
+  const auto refused = add_account(*store, pool, "farm", "x", link_mode::shared);
   CHECK(refused.outcome == write_outcome::unsupported);
   CHECK(refused.name.empty());
   CHECK(refused.error == "pool btc.viabtc.io:3333: mode shared needs verify = full, or fixed_difficulty = true");
-  CHECK(store->register_user(pool, "farm", "x", link_mode::dedicated).outcome == write_outcome::created);
-  CHECK(store->register_user("rvn.2miners.com:6060", "farm", "x", link_mode::shared).error ==
+  CHECK(add_account(*store, pool, "farm", "x", link_mode::dedicated).outcome == write_outcome::created);
+  CHECK(add_account(*store, "rvn.2miners.com:6060", "farm", "x", link_mode::shared).error ==
         "pool rvn.2miners.com:6060 speaks kawpow, which this proxy does not speak");
 }
 
@@ -417,9 +418,33 @@ TEST_CASE("a database from before the link modes keeps its rows, and their links
   CHECK_FALSE((kept.vardiff || kept.fixed_difficulty || kept.rig_logins));
 }
 
+TEST_CASE("a database from before the weights keeps its accounts, whose changes are seen from then on") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const store_test::temporary_directory older;
+  for (const std::string kind : {"sqlite", "postgresql"}) {
+    std::filesystem::copy(std::filesystem::path(SPX_MIGRATIONS_SOURCE_DIR) / kind, older.path() / kind);
+    std::filesystem::remove(older.path() / kind / "0004_routes_and_changes.sql");
+  }
+  (void)open_store(database.url(), older.path());
+  database.run("INSERT INTO users (name, revision, mode) VALUES ('0123456789abcdef', 7, 'dedicated')");
+  database.run("INSERT INTO user_routes (account, position, pool, pool_user, pool_password) "
+               "SELECT '0123456789abcdef', 0, id, 'farm', 'x' FROM pools WHERE host = 'btc.viabtc.io'");
+
+  const auto store = database.open();
+  const auto account = store->find_account("0123456789abcdef");
+  REQUIRE(account);
+  CHECK(account->revision == 7);
+  CHECK(account->mode == link_mode::dedicated);
+  CHECK(account->routes[0].weight == 0);
+  database.run("UPDATE user_routes SET weight = 1");
+  CHECK(store->find_account("0123456789abcdef")->revision == 8);
+  CHECK_THROWS(database.run("UPDATE user_routes SET weight = 1001"));
+  CHECK_THROWS(database.run("UPDATE user_routes SET weight = -1"));
+}
+
 TEST_CASE("the tables take no word that the program does not know") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
-  const auto name = database.open()->register_user(pool, "farm", "x").name;
+  const auto name = add_account(*database.open(), pool, "farm", "x").name;
   for (const std::string change : {"pools SET mode = 'Shared'", "pools SET mode = NULL", "pools SET verify = 'yes'",
                                    "users SET mode = ''", "pools SET vardiff = NULL"})
     CHECK_THROWS(database.run("UPDATE " + change));
@@ -450,9 +475,9 @@ TEST_CASE("seeded rows that the operator deleted or changed stay so after a rest
 
 TEST_CASE("a database of a newer version is refused, with the versions, and left as it is") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
-  const auto account = database.open()->register_user(pool, "farm", "x").name;
+  const auto account = add_account(*database.open(), pool, "farm", "x").name;
   database.run("INSERT INTO stratumproxy_schema (version, name, applied_at) VALUES (99, 'future', 'now')");
-  CHECK_THROWS_WITH(database.open(), Catch::Contains("version 99") && Catch::Contains("knows 3"));
+  CHECK_THROWS_WITH(database.open(), Catch::Contains("version 99") && Catch::Contains("knows 4"));
   database.run("DELETE FROM stratumproxy_schema WHERE version = 99");
   CHECK(database.open()->find_account(account));
 }

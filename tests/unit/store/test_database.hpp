@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -96,6 +99,27 @@ class test_database {
   temporary_directory directory_;
   std::string url_, schema_;
 };
+
+/// Registers an account with one pool.
+inline stratumproxyd::registration add_account(stratumproxyd::store& tables, std::string_view pool, std::string_view user,
+                                               std::string_view password,
+                                               std::optional<stratumproxy::link_mode> mode = std::nullopt) {
+  const stratumproxyd::route_record route{std::string(pool), std::string(user), std::string(password)};
+  return tables.register_user(std::span(&route, 1), mode);
+}
+
+/// Whether the feed tells, within the limit, that this account may have changed, or without a name that any may have. In PostgreSQL it
+/// also hears of the accounts of other tests.
+inline bool tells(stratumproxyd::change_feed& feed, const std::string& name = {},
+                  std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  for (auto left = limit; left.count() > 0;) {
+    const auto heard = feed.wait(left);
+    if (name.empty() ? heard.any : std::count(heard.names.begin(), heard.names.end(), name) > 0) return true;
+    left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  }
+  return false;
+}
 
 /// Asks until the store holds the tag: a server lets go of a lock some time after its connection ended.
 inline bool held_within(stratumproxyd::store& tables, std::string_view tag, std::chrono::steady_clock::duration limit) {

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string_view>
+
+#include "admin/api.hpp"
+#include "admin/http.hpp"
+#include "store/store.hpp"
+
+namespace stratumproxyd {
+
+// What docs/api.md describes, by its routes. All may throw refusal and store_unavailable.
+
+// users_api.cpp
+http_response register_user(const api_context& context, const http_request& request);
+http_response show_user(const api_context& context, const http_request& request);
+http_response change_user(const api_context& context, const http_request& request);
+http_response remove_user(const api_context& context, const http_request& request);
+
+// live_api.cpp
+http_response list_workers(const api_context& context, const http_request& request);
+http_response list_links(const api_context& context, const http_request& request);
+
+// tables_api.cpp
+http_response list_algorithms(const api_context& context);
+http_response add_algorithm(const api_context& context, const http_request& request);
+http_response list_pools(const api_context& context);
+http_response add_pool(const api_context& context, const http_request& request);
+
+/// The answer to a write that did nothing. `error` says why; where it is empty, the outcome does.
+[[nodiscard]] http_response refused(write_outcome outcome, std::string_view error);
+
+}  // namespace stratumproxyd

@@ -1,0 +1,151 @@
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include <stratumproxy/dialect.hpp>
+
+#include "admin/handlers.hpp"
+#include "admin/json_answer.hpp"
+#include "admin/json_body.hpp"
+#include "endpoint.hpp"
+#include "link_rules.hpp"
+#include "store/text.hpp"
+
+namespace stratumproxyd {
+namespace {
+
+bool is_algorithm_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/' || c == '+';
+  });
+}
+
+std::string login_template(const std::string& text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '}') throw refusal{400, "login_template has a } without its {"};
+    if (text[i] != '{') continue;
+    const auto end = text.find('}', i);
+    const auto name = end == std::string::npos ? "" : text.substr(i + 1, end - i - 1);
+    if (name != "user" && name != "rig" && name != "account")
+      throw refusal{400, "login_template knows {user}, {rig} and {account} only"};
+    i = end;
+  }
+  return text;
+}
+
+http_response written(write_outcome outcome, std::string_view name, std::string_view conflict) {
+  if (outcome == write_outcome::created || outcome == write_outcome::exists) return http_named(201, name);
+  return refused(outcome, outcome == write_outcome::conflict ? conflict : std::string_view());
+}
+
+}  // namespace
+
+http_response list_algorithms(const api_context& context) {
+  json_answer out;
+  out.begin_array("algorithms");
+  for (const auto& each : context.database.algorithms()) {
+    out.begin_object();
+    out.put("name", each.name);
+    out.put("aliases", each.aliases);
+    out.put("divider", each.divider);
+    out.put("dialect", stratumproxy::name(each.speaks));
+    out.put("coinb1_index", std::uint64_t{each.coinb1_index});
+    out.put("source", each.source);
+    out.end_object();
+  }
+  out.end_array();
+  return out.done();
+}
+
+http_response add_algorithm(const api_context& context, const http_request& request) {
+  json_body members(request);
+  stratumproxy::algorithm::info value;
+  value.name = lower_case(members.text("name", 1, longest_name));
+  const auto divider = members.optional_divider("divider");
+  if (!divider) throw refusal{400, "divider is missing"};
+  value.divider = *divider;
+  for (const auto& alias : members.optional_texts("aliases", 16)) value.aliases.push_back(lower_case(alias));
+  // What is not given is as in the row that is there already, if one is.
+  for (const auto& there : context.database.algorithms()) {
+    if (there.name != value.name && std::ranges::find(there.aliases, value.name) == there.aliases.end()) continue;
+    value.speaks = there.speaks;
+    value.coinb1_index = there.coinb1_index;
+  }
+  if (const auto dialect = members.optional_text("dialect", 64)) {
+    const auto known = stratumproxy::dialect_from_name(*dialect);
+    if (!known) throw refusal{400, "unknown dialect"};
+    value.speaks = *known;
+  }
+  value.coinb1_index = members.optional_whole("coinb1_index", 2, 8).value_or(value.coinb1_index);
+  members.finish();
+  const auto good = std::ranges::all_of(value.aliases, is_algorithm_name) && is_algorithm_name(value.name);
+  if (!good) throw refusal{400, "names of algorithms consist of 1 to 64 letters, digits and the characters - _ . / +"};
+  return written(context.database.add_algorithm(value), value.name, "the algorithm is there with other values");
+}
+
+http_response list_pools(const api_context& context) {
+  json_answer out;
+  out.begin_array("pools");
+  for (const auto& each : context.database.pools()) {
+    out.begin_object();
+    out.put("pool", each.pool);
+    out.put("algorithm", each.algorithm);
+    if (each.divider) out.put("divider", *each.divider);
+    out.put("login_template", each.login_template);
+    out.put("reconnect_hosts", each.reconnect_hosts);
+    out.put("mode", name(each.mode));
+    out.put("verify", name(each.verify));
+    out.put_flag("vardiff", each.vardiff);
+    out.put_flag("fixed_difficulty", each.fixed_difficulty);
+    out.put_flag("rig_logins", each.rig_logins);
+    out.put("source", each.source);
+    out.end_object();
+  }
+  out.end_array();
+  return out.done();
+}
+
+http_response add_pool(const api_context& context, const http_request& request) {
+  json_body members(request);
+  pool_record value;
+  const auto pool = members.text("pool", 1, longest_pool);
+  value.algorithm = lower_case(members.text("algorithm", 1, longest_name));
+  value.divider = members.optional_divider("divider");
+  const auto given_template = members.optional_text("login_template", longest_credential);
+  if (given_template) value.login_template = login_template(*given_template);
+  if (value.login_template.empty()) throw refusal{400, "login_template must not be empty"};
+  for (const auto& host : members.optional_texts("reconnect_hosts", 16)) {
+    const auto parsed = parse_endpoint(host + ":0");
+    if (!parsed) throw refusal{400, "reconnect_hosts must hold host names without ports"};
+    value.reconnect_hosts.push_back(parsed->host);
+  }
+  const auto mode = members.optional_mode();
+  const auto verify = members.optional_verify();
+  const auto vardiff = members.optional_flag("vardiff");
+  const auto fixed_difficulty = members.optional_flag("fixed_difficulty");
+  const auto rig_logins = members.optional_flag("rig_logins");
+  members.finish();
+  value.pool = pool_name(pool);
+  // What is not given is as in the row that is there already, if one is.
+  pool_record links;
+  for (const auto& there : context.database.pools()) {
+    if (there.pool != value.pool) continue;
+    if (!given_template) value.login_template = there.login_template;
+    if (value.reconnect_hosts.empty()) value.reconnect_hosts = there.reconnect_hosts;
+    links = there;
+  }
+  value.mode = mode.value_or(links.mode);
+  value.verify = verify.value_or(links.verify);
+  value.vardiff = vardiff.value_or(links.vardiff);
+  value.fixed_difficulty = fixed_difficulty.value_or(links.fixed_difficulty);
+  value.rig_logins = rig_logins.value_or(links.rig_logins);
+  for (const auto& known : context.database.algorithms()) {
+    if (known.name != value.algorithm && std::ranges::find(known.aliases, value.algorithm) == known.aliases.end()) continue;
+    value.algorithm = known.name;
+    if (const auto fault = link_fault(value, value.mode); !fault.empty()) throw refusal{422, fault};
+    break;
+  }
+  return written(context.database.add_pool(value), value.pool, "the pool is there with other values");
+}
+
+}  // namespace stratumproxyd
