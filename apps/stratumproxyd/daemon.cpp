@@ -96,8 +96,9 @@ class daemon::impl {
     database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
     tag_ = settings.metrics.tag;
     if (!tag_.empty()) hold_tag(*database_, tag_, log_);  // before the first miner comes
-    accounts_.emplace(*database_, account_cache_options{
-                                      .on_change = [this](const auto& name, const auto& now_is) { moves_.account_changed(name, now_is); }});
+    account_cache_options cache;
+    cache.on_change = [this](const auto& name, const auto& now_is) { moves_.account_changed(name, now_is); };
+    accounts_.emplace(*database_, std::move(cache));
     access_.emplace(http_.address(), settings.web.hosts);
     access_->set_token(std::move(token));
 

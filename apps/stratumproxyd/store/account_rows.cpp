@@ -1,6 +1,5 @@
 #include "account_rows.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -46,14 +45,16 @@ std::vector<sql_value> pool_ids(sql_session& session, std::span<const route_reco
     if (rows.empty()) refuse(write_outcome::unknown_pool, fmt::format("pool {} is not known", route.pool));
     const auto& row = rows[0];
     if (const auto dialect = text_of(row[2]); dialect != "bitcoin")
-      refuse(write_outcome::unsupported, fmt::format("pool {} speaks {}, which this proxy does not speak", route.pool, dialect));
+      refuse(write_outcome::unsupported,
+             fmt::format("pool {} speaks {}, which this proxy does not speak", route.pool, dialect));
     pool_record pool;
     pool.algorithm = text_of(row[1]);
     read_link_columns(pool, row.begin() + 3);
     if (ids.empty()) algorithm = pool.algorithm;
     if (pool.algorithm != algorithm)
-      refuse(write_outcome::unsupported, fmt::format("pool {} mines {} and pool {} mines {}: the pools of an account mine the same",
-                                                     routes[0].pool, algorithm, route.pool, pool.algorithm));
+      refuse(write_outcome::unsupported,
+             fmt::format("pool {} mines {} and pool {} mines {}: the pools of an account mine the same", routes[0].pool, algorithm,
+                         route.pool, pool.algorithm));
     if (mode == stratumproxy::link_mode::shared)
       if (const auto fault = link_fault(pool, *mode); !fault.empty())
         refuse(write_outcome::unsupported, fmt::format("pool {}: {}", route.pool, fault));
@@ -80,7 +81,8 @@ std::optional<user_record> read_user(sql_session& session, const std::string& na
   found.mode = link_mode_from_name(text_of(rows[0][2]));
   for (const auto& row : rows)
     if (!is_null(row[3]))
-      found.routes.push_back({pool_name(row[3], row[4]), text_of(row[5]), text_of(row[6]), static_cast<unsigned>(integer_of(row[7]))});
+      found.routes.push_back({pool_name(row[3], row[4]), text_of(row[5]), text_of(row[6]),
+                              static_cast<unsigned>(integer_of(row[7]))});
   return found;
 }
 

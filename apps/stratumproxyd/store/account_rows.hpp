@@ -27,8 +27,8 @@ void require_routes(std::span<const route_record> routes);
 /// In one statement. Without a route where somebody deleted them all.
 [[nodiscard]] std::optional<user_record> read_user(sql_session& session, const std::string& name);
 
-/// For an account that has no route yet. False, and nothing done, when another account has the first one; waits for a transaction
-/// that is about to take it.
+/// For an account that has no route yet. False, and nothing done, when another account has the first one; waits for a
+/// transaction that is about to take it.
 [[nodiscard]] bool insert_routes(sql_session& session, const std::string& account, std::span<const route_record> routes,
                                  std::span<const sql_value> pools);
 

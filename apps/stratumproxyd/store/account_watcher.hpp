@@ -9,8 +9,8 @@
 
 namespace stratumproxyd {
 
-/// Keeps the cache up to date with what a feed tells, on a thread of its own. What could not be read because the database was away
-/// is compared a second later.
+/// Keeps the cache up to date with what a feed tells, on a thread of its own. What could not be read because the database was
+/// away is compared a second later.
 class account_watcher {
  public:
   /// The accounts are borrowed, and so is what the feed stands on.

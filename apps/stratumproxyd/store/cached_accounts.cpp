@@ -258,7 +258,8 @@ void cached_accounts::remember(const std::string& name, const account_ptr& found
   if (const auto known = by_name_.find(name); known != by_name_.end()) {
     // A revision that fell is another account of that name: those who mine on the old one are let go.
     const auto before = std::exchange(known->second->account, found)->revision;
-    if (options_.on_change && found->revision != before) changes_.emplace_back(name, found->revision > before ? found : nullptr);
+    if (options_.on_change && found->revision != before)
+      changes_.emplace_back(name, found->revision > before ? found : nullptr);
     known->second->checked = now;
     return;
   }

@@ -40,8 +40,8 @@ struct account_cache_options {
 
 /// Accounts for the shards out of a store that blocks. `find` takes a short mutex and never waits for the database: young
 /// entries are answered at once, everything else by the worker threads. An account that was found once keeps working while
-/// the database is away; the entry is believed until the database says otherwise. Look-ups of one name at a time are one, so that
-/// no older answer takes the place of a newer one.
+/// the database is away; the entry is believed until the database says otherwise. Look-ups of one name at a time are one, so
+/// that no older answer takes the place of a newer one.
 ///
 /// Guessing is slowed down: names that were not there are remembered for `fresh`, and when more than the allowed number of
 /// look-ups found nothing, names that are not in the cache are answered `unavailable` without asking.
@@ -63,9 +63,9 @@ class cached_accounts final : public stratumproxy::account_source {
   /// guessing say, and nothing that it said before is believed.
   void forget(std::string_view name);
 
-  /// Compares the accounts in the cache that may have changed with the store, in this thread, and looks those up that did. Names that
-  /// turned out to be unknown are asked for again. Throws store_unavailable when not all could be. One thread, which ends before
-  /// this.
+  /// Compares the accounts in the cache that may have changed with the store, in this thread, and looks those up that did.
+  /// Names that turned out to be unknown are asked for at their next find. Throws store_unavailable when not all could be
+  /// read. One thread at a time, and none when this ends.
   void refresh(const account_changes& changes);
 
  private:

@@ -54,8 +54,8 @@ class postgres_connections {
   };
 
   explicit postgres_connections(std::string url);
-  /// One connection only, and none that `prepare` threw for. It runs on the connector's thread, for 2 s at most; acquire() passes
-  /// tag_taken on.
+  /// One connection only, and none that `prepare` threw for. It runs on the connector's thread, for 2 s at most; acquire()
+  /// passes tag_taken on.
   postgres_connections(std::string url, set_up prepare);
   ~postgres_connections();
 

@@ -84,7 +84,8 @@ class postgres_database final : public database {
  public:
   explicit postgres_database(const std::string& url) : url_(url), name_(without_password(url)), connections_(url) {}
   postgres_database(const std::string& url, tag_lock lock)
-      : url_(url), name_(without_password(url)), connections_(url, [held = std::move(lock)](auto& made) { held.take(made.link); }) {}
+      : url_(url), name_(without_password(url)),
+        connections_(url, [held = std::move(lock)](auto& made) { held.take(made.link); }) {}
 
   void read(std::chrono::milliseconds patience, const work& what) override {
     run(patience, [&](pqxx::connection& link) {
