@@ -173,6 +173,21 @@ TEST_CASE("an older revision that comes late changes nothing") {
   CHECK(house::is_of(*two, here.second));
 }
 
+TEST_CASE("a look-up that was under way during a change is made again") {
+  house here;
+  const auto before = here.all.accounts["alice"];
+  const auto one = here.all.connect();
+  one->login("alice.a");
+  here.all.run_for(1500us);  // of 2 ms, until it is answered
+  here.move_to("alice", here.second);
+  const auto changed = std::exchange(here.all.accounts["alice"], before);  // what the look-up was about to say
+  here.all.run_for(1ms);
+  here.all.accounts["alice"] = changed;
+  here.all.run_for(1s);
+  REQUIRE(one->has_job());
+  CHECK(house::is_of(*one, here.second));
+}
+
 TEST_CASE("a login that finds a newer account brings the news to the workers that are there") {
   house here;
   const auto one = here.mining("alice.a");

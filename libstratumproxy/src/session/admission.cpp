@@ -133,8 +133,12 @@ void session_manager::impl::worker_wishes(downstream_session& worker, time_point
 
 void session_manager::impl::worker_authorizes(downstream_session& worker, std::string_view account, std::string_view rig,
                                               time_point) {
+  look_up(worker.id(), std::string(account), clean_rig(rig));
+}
+
+void session_manager::impl::look_up(worker_id worker, const std::string& account, const std::string& rig) {
   const auto id = next_lookup_++;
-  lookups_[id] = {worker.id(), std::string(account), clean_rig(rig)};
+  lookups_[id] = {worker, account, rig};
   shard_.host.find_account(lookup_id{id}, account);
 }
 

@@ -58,6 +58,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   struct lookup {
     worker_id worker{};
     std::string account, rig;
+    bool is_outdated = false;  // the account changed meanwhile: the answer may be from before
   };
   struct sent_away {  // to learn the pool's extranonce
     unsigned times = 0;
@@ -90,6 +91,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   bool may_roll(downstream_session& worker, time_point now) override;
   void worker_wishes(downstream_session& worker, time_point now) override;
   void worker_closes(downstream_session& worker, close_reason reason, std::string_view detail, time_point now) override;
+  void look_up(worker_id worker, const std::string& account, const std::string& rig);
   void account_found(const lookup& asked, const account_lookup& found, time_point now);
   void give_identity(downstream_session& worker, downstream_session* before);
   using known_account = std::shared_ptr<const account>;

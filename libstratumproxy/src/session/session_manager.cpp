@@ -503,11 +503,13 @@ void session_manager::account_found(lookup_id lookup, account_lookup found, time
   if (asked == me.lookups_.end()) return;
   const auto what = std::move(asked->second);
   me.lookups_.erase(asked);
-  me.account_found(what, found, now);
+  if (what.is_outdated) me.look_up(what.worker, what.account, what.rig);
+  else me.account_found(what, found, now);
   me.settle(now);
 }
 
 void session_manager::account_changed(const std::string& name, std::shared_ptr<const account> now_is, time_point now) {
+  for (auto& [id, asked] : impl_->lookups_) asked.is_outdated = asked.is_outdated || asked.account == name;
   impl_->account_changed(name, now_is, now);
   impl_->settle(now);
 }
