@@ -121,6 +121,8 @@ std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string
   found->revision = static_cast<std::uint64_t>(integer_of(rows[0][0]));
   found->mode = link_mode_from_name(text_of(rows[0][10]));
   for (const auto& row : rows) {
+    // Plain SQL may have put it there: no miner can be moved to another algorithm, whatever becomes of its pool.
+    if (text_of(row[5]) != text_of(rows[0][5])) continue;
     stratumproxy::account_route route;
     route.user = text_of(row[1]);
     route.password = text_of(row[2]);

@@ -60,6 +60,21 @@ TEST_CASE("an account has its routes in their order, with their weights") {
   CHECK_FALSE(store->user(std::string(1, '\0')));
 }
 
+TEST_CASE("a route of another algorithm, which only plain SQL can make, is left out") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  const auto made = store->register_user(two_routes());
+  database.run("UPDATE pools SET algorithm = 'scrypt' WHERE host = 'bch.viabtc.io' AND port = 3333");
+  auto account = store->find_account(made.name);
+  REQUIRE(account);
+  REQUIRE(account->routes.size() == 1);
+  CHECK(account->routes[0].pool.name() == first_pool);
+  database.run("UPDATE user_routes SET position = 2 - position WHERE account = '" + made.name + "'");
+  account = store->find_account(made.name);
+  REQUIRE(account->routes.size() == 1);
+  CHECK(account->routes[0].pool.algorithm == "scrypt");
+}
+
 TEST_CASE("the first route says whether an account is there; other routes or weights are a conflict, one route agrees with any") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
