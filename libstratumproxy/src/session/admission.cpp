@@ -47,7 +47,7 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     handover what{.peer = worker.peer(), .address = worker.address(), .age = now - worker.accepted_at,
                   .version_rolling = worker.version_rolling, .version_mask = worker.wanted_mask,
                   .extranonce_subscribed = worker.extranonce_subscribed,
-                  .suggested_difficulty = worker.suggested_difficulty, .suggested_target = worker.login().suggested_target,
+                  .suggested_difficulty = worker.wishes().suggested, .suggested_target = worker.login().suggested_target,
                   .login = worker.owner ? worker.owner->name + '.' + worker.rig : std::string(), .session = named->text(), .unread = worker.unread()};
     const auto shard = named->shard(settings_.shards);
     channels_.erase(channel);
@@ -119,13 +119,14 @@ void session_manager::impl::worker_wishes(downstream_session& worker, time_point
     link->request_version_rolling(now);
     if (link->is_live() && link->version_mask() != 0) worker.give_mask(*link, now);
   }
-  if (const auto target = worker.take_suggested_target(); !target.empty() && worker.suggested_difficulty == 0) {
-    worker.suggested_difficulty = algorithm::difficulty_from_target(target, link->route().pool.divider);
+  if (const auto target = worker.take_suggested_target(); !target.empty() && worker.wishes().suggested == 0) {
+    worker.wish().suggested = algorithm::difficulty_from_target(target, link->route().pool.divider);
   }
   if (link->rules().has_vardiff) {
     if (worker.retune(*link, now)) worker.give_job(*link, job_cause::eased, now);
   } else if (!link->is_shared()) {
-    link->suggest_difficulty(std::max({worker.suggested_difficulty, worker.minimum_difficulty, worker.fixed_difficulty}), now);
+    const auto wishes = worker.wishes();
+    link->suggest_difficulty(std::max({wishes.suggested, wishes.minimum, wishes.fixed}), now);
   }
 }
 

@@ -177,7 +177,7 @@ void downstream_session::take_rules(const upstream_session& link, time_point now
   if (!tuner_) {
     tuner_.emplace(shard_.config.vardiff);
     is_tuned_ = false;
-    tuned_suggestion_ = 0;
+    if (wishes_) wishes_->heard = 0;
   }
   (void)retune(link, now);
 }
@@ -186,12 +186,11 @@ bool downstream_session::retune(const upstream_session& link, time_point now) {
   if (!tuner_) return false;
   const double before = tuner_->difficulty();
   (void)tuner_->link_difficulty(link.difficulty(), now);
-  if (suggested_difficulty != tuned_suggestion_) {
-    tuned_suggestion_ = suggested_difficulty;
-    (void)tuner_->suggest(suggested_difficulty, now);
+  if (wishes_) {
+    if (std::exchange(wishes_->heard, wishes_->suggested) != wishes_->suggested) (void)tuner_->suggest(wishes_->suggested, now);
+    (void)tuner_->wish_minimum(wishes_->minimum, now);
+    (void)tuner_->wish_fixed(wishes_->fixed, now);
   }
-  (void)tuner_->wish_minimum(minimum_difficulty, now);
-  (void)tuner_->wish_fixed(fixed_difficulty, now);
   return tuner_->difficulty() != before;
 }
 

@@ -57,6 +57,11 @@ worker_login& downstream_session::login() {
   return *login_;
 }
 
+difficulty_wishes& downstream_session::wish() {
+  if (!wishes_) wishes_ = std::make_unique<difficulty_wishes>();
+  return *wishes_;
+}
+
 worker_activity& downstream_session::activity() {
   if (!activity_) {
     activity_ = std::make_unique<worker_activity>(worker_activity{.work = worker_work(shard_.config.metrics), .in_flight = {}});
@@ -251,7 +256,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
     void operator()(const protocol::configure& m) const { worker.configure(silent ? std::string_view{} : id, m, now); }
     void operator()(const protocol::suggest_difficulty& m) const {
       if (m.value > 0) {
-        worker.suggested_difficulty = m.value;
+        worker.wish().suggested = m.value;
         worker.listener_.worker_wishes(worker, now);
       }
       good();
@@ -303,7 +308,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
 void downstream_session::authorize(std::string_view id, const protocol::authorize& asked, time_point now) {
   login().authorize_id = id;
   const auto [account, its_rig] = split_login(asked.user);
-  if (const auto wish = difficulty_in(asked.password); wish > 0) fixed_difficulty = wish;
+  if (const auto wanted = difficulty_in(asked.password); wanted > 0) wish().fixed = wanted;
   if (!is_account_name(account)) return authorize_answer(false, 24, "unknown account", now);
   looking_up_ = true;
   listener_.worker_authorizes(*this, account, its_rig, now);
@@ -340,7 +345,7 @@ void downstream_session::configure(std::string_view id, const protocol::configur
     told_mask = wanted_mask;
   }
   if (asked.subscribe_extranonce) extranonce_subscribed = true;
-  if (asked.minimum_difficulty && asked.minimum_difficulty_value > 0) minimum_difficulty = asked.minimum_difficulty_value;
+  if (asked.minimum_difficulty && asked.minimum_difficulty_value > 0) wish().minimum = asked.minimum_difficulty_value;
   // Before its link is known nobody can promise a minimum; it is honoured all the same where the proxy sets the difficulty.
   if (!id.empty()) protocol::encode_configured(shard_.out, id, asked, told_mask, tuner_.has_value());
   shard_.flush(*channel_);
@@ -565,7 +570,6 @@ void downstream_session::take_over(downstream_session& before) {
   terms_ = std::move(before.terms_);
   tuner_ = before.tuner_;
   is_tuned_ = before.is_tuned_;
-  tuned_suggestion_ = before.tuned_suggestion_;
   if (rig.empty()) rig = before.rig;
   activity_ = std::move(before.activity_);
   if (activity_) {
@@ -584,9 +588,12 @@ void downstream_session::take_over(downstream_session& before) {
   link = std::exchange(before.link, std::nullopt);
   next_link = std::exchange(before.next_link, std::nullopt);
   home = before.home;
-  if (suggested_difficulty == 0) suggested_difficulty = before.suggested_difficulty;
-  if (minimum_difficulty == 0) minimum_difficulty = before.minimum_difficulty;
-  if (fixed_difficulty == 0) fixed_difficulty = before.fixed_difficulty;
+  if (!before.wishes_) return;
+  auto& mine = wish();
+  mine.heard = before.wishes_->heard;
+  if (mine.suggested == 0) mine.suggested = before.wishes_->suggested;
+  if (mine.minimum == 0) mine.minimum = before.wishes_->minimum;
+  if (mine.fixed == 0) mine.fixed = before.wishes_->fixed;
 }
 
 }  // namespace stratumproxy::session

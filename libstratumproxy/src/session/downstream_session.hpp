@@ -88,6 +88,14 @@ struct other_link {
   std::unique_ptr<worker_work> work;  // while it comes and goes; else its labels are gone
 };
 
+/// What a worker wishes for its difficulty; 0: nothing. Few do.
+struct difficulty_wishes {
+  double suggested = 0;
+  double heard = 0;    // of the suggestions: what its tuner knows
+  double minimum = 0;  // with mining.configure
+  double fixed = 0;    // in the password
+};
+
 /// What is needed until a worker is known.
 struct worker_login {
   std::string line;              // a copy of the line being handled, until subscribed
@@ -209,6 +217,9 @@ class downstream_session {
   }
   /// "" when there is none.
   [[nodiscard]] std::string take_suggested_target() { return login_ ? std::exchange(login_->suggested_target, {}) : std::string(); }
+  [[nodiscard]] difficulty_wishes wishes() const noexcept { return wishes_ ? *wishes_ : difficulty_wishes{}; }
+  /// To wish; made when there is none.
+  [[nodiscard]] difficulty_wishes& wish();
   /// Made when there is none; gone once the worker is known.
   [[nodiscard]] worker_login& login();
   /// Of its session's id, for the log.
@@ -230,9 +241,6 @@ class downstream_session {
   std::uint32_t wanted_mask = 0;              // miner's and the policy's
   std::uint32_t told_mask = 0;
   bool extranonce_subscribed = false;
-  double suggested_difficulty = 0;
-  double minimum_difficulty = 0;              // wished for with mining.configure
-  double fixed_difficulty = 0;                // wished for in the password
   double told_difficulty = 0;
   std::shared_ptr<const account> owner;       // set once authorized
   std::string rig;                            // the first one; labels and the pool see it
@@ -305,6 +313,7 @@ class downstream_session {
   std::unique_ptr<worker_login> login_;
   std::unique_ptr<worker_activity> activity_;
   std::unique_ptr<std::vector<other_link>> others_;
+  std::unique_ptr<difficulty_wishes> wishes_;
   time_point first_job_at_ = time_point::max();  // under these labels
 
   bool heard_message_ = false;
@@ -321,7 +330,6 @@ class downstream_session {
   std::vector<job_terms> terms_;  // newest last
   std::optional<vardiff> tuner_;
   bool is_retuned_ = false;       // by a share
-  double tuned_suggestion_ = 0;   // that the tuner has heard
   bool is_tuned_ = false;         // it has had a first job
   time_point tuned_at_{};
 };

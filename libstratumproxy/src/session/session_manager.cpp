@@ -411,7 +411,7 @@ channel_id session_manager::adopt(handover what, time_point now) {
   worker.version_rolling = what.version_rolling;
   worker.wanted_mask = worker.told_mask = what.version_mask;
   worker.extranonce_subscribed = what.extranonce_subscribed;
-  worker.suggested_difficulty = what.suggested_difficulty;
+  if (what.suggested_difficulty > 0) worker.wish().suggested = what.suggested_difficulty;
   worker.login().suggested_target = what.suggested_target;
   worker.preload(what.unread);
   if (!what.login.empty()) worker.authorize_silently(what.login, now);
