@@ -158,6 +158,27 @@ TEST_CASE("pools in another order are a move, and the worker mines on until the 
   CHECK(of_second->switches[static_cast<std::size_t>(switch_cause::account_changed)] == 1);
 }
 
+TEST_CASE("who rolls version bits is never without them on the way to a link that another one opened") {
+  house here;
+  here.all.add_route("alice", here.second.name);
+  here.all.change_account("alice", [](stratumproxy::account& row) { row.mode = link_mode::shared; });
+  const auto plain = here.mining("alice.a");
+  const auto rolling = here.all.connect();
+  rolling->send(R"({"id":80,"method":"mining.configure","params":[["version-rolling"],{"version-rolling.mask":"1fffe000"}]})");
+  rolling->login("alice.b");
+  REQUIRE(here.all.until([&] { return rolling->has_job(); }));
+  here.all.run_for(15s);
+  const auto lines = rolling->lines.size();
+  const auto jobs = rolling->jobs.size();
+  here.all.change_account("alice", [](stratumproxy::account& row) { std::swap(row.routes[0], row.routes[1]); });
+  here.all.run_for(2s);
+  CHECK(house::is_of(*plain, here.second));
+  CHECK(house::is_of(*rolling, here.second));
+  CHECK(rolling->jobs.size() == jobs + 1);
+  CHECK(std::none_of(rolling->lines.begin() + static_cast<std::ptrdiff_t>(lines), rolling->lines.end(),
+                     [](const std::string& line) { return line.find("set_version_mask") != std::string::npos; }));
+}
+
 TEST_CASE("an older revision that comes late changes nothing") {
   house here;
   const auto before = here.all.accounts["alice"];

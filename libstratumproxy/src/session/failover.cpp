@@ -81,6 +81,8 @@ void session_manager::impl::steer(downstream_session& worker, time_point now, st
   if (there.has_work() || !link->is_live() || !here.position(*link->at)) {
     mine_on(worker, there, why, now);
   } else {
+    // Its first job there must not be one without version bits because whoever opened the link rolls none.
+    if (worker.version_rolling) there.request_version_rolling(now);
     worker.next_link = there.id();
     worker.next_cause = why;
   }
