@@ -179,6 +179,54 @@ TEST_CASE("who rolls version bits is never without them on the way to a link tha
                      [](const std::string& line) { return line.find("set_version_mask") != std::string::npos; }));
 }
 
+TEST_CASE("a share for a job of before a move is judged by the terms of that job, whatever the age of the new pool's job") {
+  house here;
+  here.second.version_mask = 0x00ffe000;
+  here.all.add_route("alice", here.second.name);
+  const auto weigh = [&](unsigned one, unsigned other) {
+    here.all.change_account("alice", [&](stratumproxy::account& row) {
+      row.mode = link_mode::shared;
+      row.routes[0].weight = one;
+      row.routes[1].weight = other;
+    });
+  };
+  weigh(50, 50);
+  std::vector<std::shared_ptr<miner>> rolling;
+  for (const auto* name : {"alice.a", "alice.b"}) {
+    rolling.push_back(here.all.connect());
+    rolling.back()->send(R"({"id":80,"method":"mining.configure","params":[["version-rolling"],{"version-rolling.mask":"1fffe000"}]})");
+    rolling.back()->login(name);
+    REQUIRE(here.all.until([&] { return rolling.back()->has_job(); }));
+  }
+  here.all.run_for(2s);
+  const auto at_first = house::is_of(*rolling[0], here.first) ? 0 : 1;
+  auto& one = *rolling[static_cast<std::size_t>(at_first)];
+  auto& other = *rolling[static_cast<std::size_t>(1 - at_first)];
+  REQUIRE(house::is_of(one, here.first));
+  REQUIRE(house::is_of(other, here.second));
+  // The job of the pool that it goes to is older than the one that it has, under terms that it had before.
+  (void)here.second.newest()->job(true);
+  here.all.run_for(100ms);
+  (void)here.first.newest()->job(true);
+  here.all.run_for(100ms);
+  const auto before = one.jobs.back();
+  REQUIRE(other.jobs.back().id < before.id);
+  weigh(0, 100);
+  here.all.run_for(1s);
+  REQUIRE(house::is_of(one, here.second));
+  const auto submit = [&](const miner::work& job, int id, const std::string& bits) {
+    one.send("{\"id\":" + std::to_string(id) + ",\"method\":\"mining.submit\",\"params\":[\"" + one.user + "\",\"" + job.text_id +
+             "\",\"000000\",\"" + job.ntime + "\",\"0000000" + std::to_string(id - 80) + "\",\"" + bits + "\"]}");
+    here.all.run_for(1s);
+    return *one.reply_to(static_cast<std::uint64_t>(id));
+  };
+  CHECK(submit(before, 81, "10000000").accepted);
+  CHECK(submit(one.jobs.back(), 82, "00c00000").accepted);
+  CHECK(submit(one.jobs.back(), 83, "10000000").code == 20);
+  CHECK(here.first.ledger.size() == 1);
+  CHECK(here.second.ledger.size() == 1);
+}
+
 TEST_CASE("an older revision that comes late changes nothing") {
   house here;
   const auto before = here.all.accounts["alice"];

@@ -61,7 +61,8 @@ const job_terms* downstream_session::terms_of(const job_form& form) const noexce
   return is_mine ? &terms : nullptr;
 }
 
-void downstream_session::note_terms(const upstream_session& link, const job_form& form) {
+// Terms begin with a job, and hold for all from it on: others cannot begin with one that is older than one it has.
+bool downstream_session::note_terms(const upstream_session& link, const job_form& form) {
   job_terms now{.from = form.id, .difficulty = told_difficulty, .version_mask = wanted_mask & link.version_mask(),
                 .extranonce2_bytes = static_cast<std::uint16_t>(told_extranonce2_size), .lane = {}};
   if (!is_passed_through(link)) {
@@ -71,9 +72,17 @@ void downstream_session::note_terms(const upstream_session& link, const job_form
     now.pad_digits = static_cast<std::uint16_t>(now.lane.size());
     now.lane += told_extranonce1;
   }
-  if (!terms_.empty() && terms_.back().same_but_from(now)) return;
+  if (!terms_.empty()) {
+    if (form.id < terms_.back().from) return false;
+    if (terms_.back().same_but_from(now)) return true;
+    if (form.id < job) return false;
+    for (const auto& other : others()) {
+      if (form.id < other.job) return false;
+    }
+  }
   if (terms_.size() == max_terms) terms_.erase(terms_.begin());
   terms_.push_back(std::move(now));
+  return true;
 }
 
 void downstream_session::give_job(upstream_session& link, job_cause cause, time_point now) {
@@ -94,9 +103,11 @@ void downstream_session::give_job(upstream_session& link, job_cause cause, time_
   // What it had of this job it has searched, or will: once more it is another search (4.4 of the design).
   const bool had = link.jobs().is_newest(job);
   const auto* form = &link.form_for(id_, had, now);
-  // Terms begin with a job: one that others had before cannot change them.
-  if (!had && !terms_.empty() && form->id < terms_.back().from) form = &link.form_for(id_, true, now);
-  note_terms(link, *form);
+  if (!note_terms(link, *form)) {
+    // Others had this job before. A form of its own is newer than all.
+    form = &link.form_for(id_, true, now);
+    (void)note_terms(link, *form);
+  }
   job = form->id;
   is_served = true;
   send_job(link, *form, clean, now);

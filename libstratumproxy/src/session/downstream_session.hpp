@@ -297,7 +297,7 @@ class downstream_session {
   [[nodiscard]] bool is_passed_through(const upstream_session& link) const noexcept;
   [[nodiscard]] double difficulty_for(const upstream_session& link) const noexcept;
   [[nodiscard]] const job_terms* terms_of(const job_form& form) const noexcept;
-  void note_terms(const upstream_session& link, const job_form& form);
+  [[nodiscard]] bool note_terms(const upstream_session& link, const job_form& form);
   void send_job(upstream_session& link, const job_form& form, bool clean, time_point now);
   void encode_mask(const upstream_session& link);
   void encode_difficulty(const upstream_session& link);
