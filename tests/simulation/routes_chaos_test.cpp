@@ -29,6 +29,14 @@ void check_laws(const world& all, const std::vector<pool*>& pools, const std::ve
   }
   CHECK(sum.accepted <= arrived);
   CHECK(arrived <= sum.sent);
+  // No search is given to two miners, or to one under two names.
+  std::map<std::string, std::pair<const miner*, std::string>> searches;
+  for (const auto& one : everybody) {
+    for (const auto& job : one->jobs) {
+      const std::pair given{static_cast<const miner*>(one.get()), job.text_id};
+      CHECK(searches.try_emplace(job.coinb1 + '|' + job.ntime + '|' + job.extranonce1, given).first->second == given);
+    }
+  }
   std::uint64_t told = 0;
   for (const auto& one : everybody) {
     std::set<std::string> answered;
@@ -57,7 +65,9 @@ TEST_CASE("the share laws hold whatever happens to accounts with several pools")
   config.failover.no_job = 20s;
   config.failover.patience = 1s;
   config.slices = {.shortest = 1s, .longest = 2s, .idle_limit = 10s};
+  config.upstream.max_workers_per_link = seed % 2 ? 256 : 5;
   world all(seed, 2, config);
+  all.latency = std::chrono::milliseconds(seed % 3 == 0 ? 1 : seed % 3 == 1 ? 40 : 150);
   std::vector<pool*> pools;
   const unsigned sizes[] = {8, 4, 3, 5};
   for (unsigned i = 0; i < 4; ++i) {

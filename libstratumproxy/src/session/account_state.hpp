@@ -10,7 +10,6 @@
 #include "session/ids.hpp"
 #include "session/route_state.hpp"
 #include "stratumproxy/account.hpp"
-#include "stratumproxy/clock.hpp"
 
 namespace stratumproxy::session {
 
@@ -21,7 +20,7 @@ struct account_state {
   std::vector<worker_id> workers;                    // dropped ones that may return, too
   std::size_t first = 0;                             // the home of all, where there is no split
   std::optional<hashrate_split> split;               // where several routes have weights
-  time_point planned_at{};
+  std::vector<hashrate_split::worker> roster;        // of the last plan, and who came since
 
   [[nodiscard]] bool is_over() const noexcept {
     return workers.empty() && std::all_of(routes.begin(), routes.end(), [](const auto& route) { return route->links.empty(); });

@@ -1,5 +1,6 @@
 // Who mines for which account on this shard, and what follows when an account becomes another.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "session/manager_impl.hpp"
@@ -38,7 +39,7 @@ void session_manager::impl::join(downstream_session& worker, const known_account
     set_weights(here);
   }
   worker.owner = here.owner;
-  worker.home = static_cast<std::uint32_t>(home_for_one_more(here, swept_));
+  worker.home = home_for(here, worker.id(), swept_);
   here.workers.push_back(worker.id());
 }
 
@@ -104,14 +105,24 @@ void session_manager::impl::account_changed(const std::string& name, const known
     here.routes.push_back(kept ? std::move(kept) : new_route(now_is->routes[i].pool));
   }
   set_weights(here);
-  // All learn where their home is before anybody moves.
+  // All learn where their home is before anybody moves: first those who stay, then the others in the room that is left.
   const auto workers = here.workers;
+  const auto stays = [&](const downstream_session& worker) {
+    const auto* const link = find(worker.link);
+    return link && here.has_slices(*link->at) ? here.position(*link->at) : std::nullopt;
+  };
+  here.roster.clear();
   for (const auto id : workers) {
     auto& worker = *find(id);
     worker.owner = now_is;
-    const auto* const link = find(worker.link);
-    const bool stays = link && here.has_slices(*link->at);
-    worker.home = static_cast<std::uint32_t>(stays ? *here.position(*link->at) : home_for_one_more(here, now));
+    const auto at = stays(worker);
+    if (!at) continue;
+    worker.home = static_cast<std::uint32_t>(*at);
+    here.roster.push_back({.id = id, .rate = std::ldexp(worker.hashrate(now), -32), .route = *at, .since = worker.came_at});
+  }
+  for (const auto id : workers) {
+    auto& worker = *find(id);
+    if (!stays(worker)) worker.home = home_for(here, id, now);
   }
   const auto is_gone = [&](const upstream_session& link) { return !here.position(*link.at); };
   for (const auto id : workers) {
@@ -148,6 +159,8 @@ void session_manager::impl::remove_account(const std::string& name, time_point n
     worker->show("closing: the account was removed");
     worker_closes(*worker, close_reason::account_removed, {}, now);
   }
+  // Another one may get this name, and have a lower revision.
+  accounts_.erase(name);
 }
 
 }  // namespace stratumproxy::session

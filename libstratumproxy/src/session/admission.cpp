@@ -249,18 +249,18 @@ bool session_manager::impl::restore(downstream_session& worker, const account& o
   shard_.events.count(happening::session_restored);
   if (!worker.owner) join(worker, before->owner);
   worker.take_over(*before);
+  // With another mark, because the old connection still looked alive, the lanes are others, too.
+  const auto has_lane = [&](upstream_session& link) {
+    link.take_over(before->id(), worker.id());
+    if (!link.has(worker.id()) || enter(worker, link)) return true;
+    leave(worker, link, now);
+    return false;
+  };
   for (const auto& other : worker.others()) {
-    if (auto* const link = find(other.link)) link->take_over(before->id(), worker.id());
+    if (auto* const link = find(other.link)) (void)has_lane(*link);
   }
-  if (auto* const next = find(worker.next_link)) next->take_over(before->id(), worker.id());
-  if (auto* const link = find(worker.link)) {
-    link->take_over(before->id(), worker.id());
-    // With another mark, because the old connection still looked alive, the lane is another, too.
-    if (!enter(worker, *link)) {
-      leave(worker, *link, now);
-      worker.link.reset();
-    }
-  }
+  if (auto* const next = find(worker.next_link); next && !has_lane(*next)) worker.next_link.reset();
+  if (auto* const link = find(worker.link); link && !has_lane(*link)) worker.link.reset();
   if (before->is_connected()) {
     shard_.events.count(happening::session_superseded);
     worker_closes(*before, close_reason::superseded, "its session returned on another connection", now);

@@ -6,13 +6,8 @@
 #include "session/manager_impl.hpp"
 
 namespace stratumproxy::session {
-namespace {
 
 using cause = metrics::switch_cause;
-
-constexpr auto plan_interval = std::chrono::seconds(1);
-
-}  // namespace
 
 // ---- where a worker should mine ----------------------------------------------------------------------------------------
 
@@ -21,13 +16,32 @@ bool session_manager::impl::serves(const downstream_session& worker, const upstr
   if (link.at->health.is_stormy() || link.is_silent()) return false;
   if (link.is_live()) return true;
   const bool is_hopeful = link.at->health.is_sound() && link.state() != metrics::link_state::refused && link.at->gate.is_open(now);
-  return is_hopeful && now - std::min(worker.idle_since, now) < shard_.config.failover.patience;
+  return is_hopeful && now - std::max(std::min(worker.idle_since, now), worker.came_at) < shard_.config.failover.patience;
+}
+
+// Whether it needs no new connection to go there.
+bool session_manager::impl::has_link_for(const downstream_session& worker, const route_state& route) const {
+  const auto works = [&](link_id id, auto is_for_it) {
+    const auto link = links_.find(id);
+    return link != links_.end() && link->second->at.get() == &route && link->second->has_work() && is_for_it(*link->second);
+  };
+  for (const auto& other : worker.others()) {
+    if (works(other.link, [&](const upstream_session& link) { return link.has(worker.id()); })) return true;
+  }
+  if (route.scout && works(*route.scout, [](const upstream_session&) { return true; })) return true;
+  // Shared links of a route are few, those of the workers' own are not for others.
+  for (const auto id : route.links) {
+    const auto& link = *links_.find(id)->second;
+    if (!link.is_shared()) return false;
+    if (link.has_work() && link.has_room()) return true;
+  }
+  return false;
 }
 
 // Whether one that is elsewhere may come.
 bool session_manager::impl::may_go(const account_state& here, std::size_t route, const downstream_session& worker, time_point now) const {
   const auto& state = *here.routes[route];
-  if (!state.health.is_sound() || !state.gate.is_open(now)) return false;
+  if (!state.health.is_sound() || !(state.gate.is_open(now) || has_link_for(worker, state))) return false;
   if (refusals_.empty()) return true;
   const auto& its_route = here.owner->routes[route];
   const auto credential = upstream_session::credential_of(its_route);
@@ -125,7 +139,7 @@ void session_manager::impl::sweep_route(account_state& here, std::size_t route, 
     // Whoever comes back first takes it.
     scout->closes_at.reset();
     if (state.health.is_sound()) scout->closes_at = now + shard_.config.upstream.empty_link;
-  } else if (state.links.empty()) {
+  } else if (state.links.empty() && here.routes.size() > 1) {
     auto& made = open_link(*find(here.workers.front()), here, route, rules_for(*here.owner, here.owner->routes[route], shard_.algorithms), now);
     state.scout = made.id();
     connect_waiting(endpoint_of(made), now);
@@ -133,9 +147,9 @@ void session_manager::impl::sweep_route(account_state& here, std::size_t route, 
 }
 
 void session_manager::impl::sweep_account(account_state& here, time_point now) {
-  if (here.routes.size() == 1 || here.workers.empty()) return;
+  if (here.workers.empty()) return;
   for (std::size_t route = 0; route < here.routes.size(); ++route) sweep_route(here, route, now);
-  if (here.split && now - here.planned_at >= plan_interval) plan_slices(here, now);
+  if (here.split) plan_slices(here, now);
 }
 
 // ---- weights -----------------------------------------------------------------------------------------------------------
@@ -145,24 +159,30 @@ std::vector<hashrate_split::worker> session_manager::impl::split_workers(const a
   workers.reserve(here.workers.size());
   for (const auto id : here.workers) {
     const auto& worker = *workers_.find(id)->second;
-    if (worker.is_connected()) workers.push_back({.id = id, .rate = std::ldexp(worker.hashrate(now), -32), .route = worker.home, .since = worker.came_at});
+    // Whoever has a pool's own extranonce would have to be disconnected for each slice.
+    const bool can_move = worker.told_extranonce1 == worker.mark || worker.extranonce_subscribed;
+    if (!worker.is_connected() || !can_move) continue;
+    workers.push_back({.id = id, .rate = std::ldexp(worker.hashrate(now), -32), .route = worker.home, .since = worker.came_at});
   }
   return workers;
 }
 
-std::size_t session_manager::impl::home_for_one_more(account_state& here, time_point now) const {
-  return here.split ? here.split->place(split_workers(here, now)).value_or(here.first) : here.first;
+std::uint32_t session_manager::impl::home_for(account_state& here, worker_id worker, time_point now) {
+  if (!here.split) return static_cast<std::uint32_t>(here.first);
+  const auto home = here.split->place(here.roster).value_or(here.first);
+  here.roster.push_back({.id = worker, .rate = 0, .route = home, .since = now});
+  return static_cast<std::uint32_t>(home);
 }
 
 void session_manager::impl::plan_slices(account_state& here, time_point now) {
-  here.planned_at = now;
   for (std::size_t route = 0; route < here.routes.size(); ++route) {
     auto& state = *here.routes[route];
     here.split->add_work(route, state.work - std::exchange(state.known_work, state.work));
     here.split->set_usable(route, state.health.is_sound() && (state.live > 0 || state.gate.is_open(now)));
   }
   std::vector<hashrate_split::move> moves;
-  here.split->plan(split_workers(here, now), now, moves);
+  here.roster = split_workers(here, now);
+  here.split->plan(here.roster, now, moves);
   // All know where to go before anybody moves.
   for (const auto& move : moves) {
     auto& worker = *find(move.id);

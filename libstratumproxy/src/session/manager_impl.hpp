@@ -121,6 +121,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   /// The route that this worker should mine on now.
   [[nodiscard]] std::size_t choose(const account_state& here, const downstream_session& worker, time_point now);
   [[nodiscard]] bool serves(const downstream_session& worker, const upstream_session& link, time_point now) const;
+  [[nodiscard]] bool has_link_for(const downstream_session& worker, const route_state& route) const;
   [[nodiscard]] bool may_go(const account_state& here, std::size_t route, const downstream_session& worker, time_point now) const;
   [[nodiscard]] metrics::switch_cause cause_to_leave(const account_state& here, const upstream_session& link, const route_state& to) const;
   /// Moves the worker to where it should mine; the cause is for the metrics, where it is not the links'. All that happens to
@@ -133,7 +134,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void sweep_route(account_state& here, std::size_t route, time_point now);
   void plan_slices(account_state& here, time_point now);
   [[nodiscard]] std::vector<hashrate_split::worker> split_workers(const account_state& here, time_point now) const;
-  [[nodiscard]] std::size_t home_for_one_more(account_state& here, time_point now) const;
+  [[nodiscard]] static std::uint32_t home_for(account_state& here, worker_id worker, time_point now);
 
   // ---- routing.cpp
   upstream_session* link_of_job(downstream_session& worker, std::uint64_t job) override;
@@ -235,6 +236,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   time_point round_began_{};  // of looking at all workers
   duration last_round_{0};
   time_point next_farewell_{};
+  time_point accounts_swept_{};
   bool is_draining_ = false;
   time_point draining_since_{};
 };

@@ -26,9 +26,9 @@ class route_health {
   route_health(const failover_options& config, const random_source& random) : config_(config), random_(random) {}
 
   void failed(metrics::switch_cause cause, time_point now) {
+    worked_since_ = time_point::max();
     failed_at_ = now;
     cause_ = cause;
-    verdicts_ = rejected_ = 0;
     // While it is unsound further failures are the same one: links that were on their way fail one after the other.
     if (!is_sound_) return;
     is_sound_ = false;
@@ -37,20 +37,25 @@ class route_health {
     pause_ = full + random_below(random_, full / 2);
   }
 
-  /// A link of it has had work since then.
+  /// A link of it has work, and had since then. It is no break when a link is lost and there again at once: pools close those that
+  /// send no shares.
   void works(time_point since, time_point now) noexcept {
-    if (is_sound_ || now - std::max(since, failed_at_) < pause_) return;
+    worked_since_ = std::min(worked_since_, std::max(since, failed_at_));
+    if (is_sound_ || now - worked_since_ < pause_) return;
     is_sound_ = true;
     sound_since_ = now;
+    verdicts_ = 0;
+    rejected_ = 0;
   }
 
   /// Counts a verdict of the pool; true when with it a reject storm begins.
   [[nodiscard]] bool is_storm_after(bool accepted) noexcept {
+    if (!is_sound_) return false;  // late ones of the last storm
     const auto most = std::clamp(config_.storm_shares, 1U, 64U);
     verdicts_ = std::min(verdicts_ + 1, most);
     rejected_ = rejected_ << 1 | (accepted ? 0U : 1U);
     const auto recent = most == 64 ? rejected_ : rejected_ & ((std::uint64_t{1} << most) - 1);
-    return is_sound_ && verdicts_ == most && static_cast<unsigned>(std::popcount(recent)) * 100 >= most * config_.storm_percent;
+    return verdicts_ == most && static_cast<unsigned>(std::popcount(recent)) * 100 >= most * config_.storm_percent;
   }
 
   [[nodiscard]] bool is_sound() const noexcept { return is_sound_; }
@@ -66,6 +71,7 @@ class route_health {
   unsigned failures_ = 0;  // one after the other
   duration pause_{0};
   time_point failed_at_{};
+  time_point worked_since_ = time_point::max();
   time_point sound_since_{};
   std::uint64_t rejected_ = 0;  // the last verdicts, the newest as the lowest bit
   unsigned verdicts_ = 0;

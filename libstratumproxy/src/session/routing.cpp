@@ -95,7 +95,7 @@ upstream_session& session_manager::impl::link_on(downstream_session& worker, acc
     std::sort(shared.begin(), shared.end(), [&](link_id a, link_id b) { return find(a)->workers().size() > find(b)->workers().size(); });
     for (const auto id : shared) {
       auto& link = *find(id);
-      if (!link.is_shared()) continue;
+      if (!link.is_shared() || link.is_silent()) continue;
       const auto size = link.extranonce2_size();
       // Its own extranonce2 is too short for lanes: nobody else can mine where it does.
       if (size != 0 && size < worker.told_extranonce1.size() / 2 + worker.told_extranonce2_size) rules.mode = link_mode::dedicated;

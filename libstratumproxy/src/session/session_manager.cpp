@@ -10,6 +10,7 @@ namespace stratumproxy::session {
 namespace {
 
 constexpr auto sweep_interval = std::chrono::milliseconds(100);
+constexpr auto accounts_interval = std::chrono::seconds(1);
 constexpr std::size_t sweep_slice_size = 1'000;
 constexpr auto farewell_pause = std::chrono::milliseconds(5);  // workers without a pool go one by one, as they would come back all at once
 constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
@@ -282,8 +283,11 @@ void session_manager::impl::sweep(time_point now) {
   for (const auto channel : std::exchange(unwelcome_, {})) shard_.host.close(channel, close_reason::limit);
   if (swept_workers_.empty()) last_round_ = now - std::exchange(round_began_, now);
   sweep_slice(swept_workers_, workers_, [&](downstream_session& worker) { sweep_worker(worker, now); });
-  std::erase_if(accounts_, [](const auto& entry) { return entry.second.is_over(); });
-  for (auto& [account_name, here] : accounts_) sweep_account(here, now);
+  if (now - accounts_swept_ >= accounts_interval) {
+    accounts_swept_ = now;
+    std::erase_if(accounts_, [](const auto& entry) { return entry.second.is_over(); });
+    for (auto& [account_name, here] : accounts_) sweep_account(here, now);
+  }
   sweep_slice(swept_links_, links_, [&](upstream_session& link) { sweep_link(link, now); });
   refusals_.forget_old(now);
   if (settings_.shard == 0) hints_->forget_old(now);
