@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 import struct
+import time
 
 from canaries import MINER_PASSWORD
 from waiting import Changes, LIMIT, at_most
@@ -19,6 +20,7 @@ class MinerJob:
     extranonce2_size: int
     difficulty: float | None
     number: int  # the how many-th notify of this miner
+    at: float = dataclasses.field(default_factory=time.monotonic)  # when it came
 
     @property
     def id(self):

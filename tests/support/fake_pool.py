@@ -28,6 +28,8 @@ class Submit:
     known: bool  # the job is one of this connection's
     coinbase: str  # hex; empty when the job is not known
     params: list
+    told: object = None  # True, False, an error, or None: nothing so far
+    is_late: bool = False  # the answer was not given at once
 
     @property
     def key(self):
@@ -96,6 +98,7 @@ class PoolConnection:
     def remember(self, job):
         self.jobs[job.id] = (job, self.extranonce1, self.extranonce2_size)
         self.last_job = job
+        self.pool.blocks.add(job.params[1])
 
     def set_extranonce(self, extranonce1, size):
         self.extranonce1, self.extranonce2_size = extranonce1, size
@@ -231,6 +234,7 @@ class PoolConnection:
         self.pool.submits.append(submit)
         verdict = self.pool.verdict(submit)
         if asyncio.isfuture(verdict):
+            submit.is_late = True
             verdict.add_done_callback(lambda done: self._verdict(submit, done.result()))
         else:
             self._verdict(submit, verdict)
@@ -238,6 +242,7 @@ class PoolConnection:
     def _verdict(self, submit, verdict):
         if verdict == IGNORE:
             return
+        submit.told = verdict
         if verdict is True:
             self.reply(submit.id, True)
         elif verdict is False:
@@ -283,6 +288,7 @@ class FakePool:
         self.connections = []
         self.submits = []
         self.sessions = {}
+        self.blocks = set()  # the previous block of every job, which no two jobs have in common
         self.resumed = []
         self.failures = []
         self.changes = Changes()
@@ -307,6 +313,10 @@ class FakePool:
         self._jobs += 1
         options.setdefault("lbry", self.lbry)
         return make_job(self._random, f"p{self._jobs:x}", **options)
+
+    def gave(self, job):
+        """Whether a miner's job was one of this pool's."""
+        return job.job.params[1] in self.blocks
 
     @property
     def address(self):
