@@ -5,6 +5,7 @@ import json
 import random
 import socket
 import struct
+import time
 
 import ports
 from waiting import Changes, LIMIT
@@ -29,7 +30,8 @@ class Submit:
     coinbase: str  # hex; empty when the job is not known
     params: list
     told: object = None  # True, False, an error, or None: nothing so far
-    is_late: bool = False  # the answer was not given at once
+    at: float = dataclasses.field(default_factory=time.monotonic)  # when it came
+    told_at: float | None = None
 
     @property
     def key(self):
@@ -234,7 +236,6 @@ class PoolConnection:
         self.pool.submits.append(submit)
         verdict = self.pool.verdict(submit)
         if asyncio.isfuture(verdict):
-            submit.is_late = True
             verdict.add_done_callback(lambda done: self._verdict(submit, done.result()))
         else:
             self._verdict(submit, verdict)
@@ -242,7 +243,7 @@ class PoolConnection:
     def _verdict(self, submit, verdict):
         if verdict == IGNORE:
             return
-        submit.told = verdict
+        submit.told, submit.told_at = verdict, time.monotonic()
         if verdict is True:
             self.reply(submit.id, True)
         elif verdict is False:
