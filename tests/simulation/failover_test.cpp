@@ -259,6 +259,46 @@ TEST_CASE("verdicts that never come are a reason to leave, and the shares are un
   here.nobody_noticed();
 }
 
+TEST_CASE("shares that were swallowed before a pool was silent are not held against it when it is back") {
+  auto with = house::quick();
+  with.failover.no_job = 20s;
+  with.upstream.verdict_timeout = 70s;
+  house here(GENERATE(values(both_modes)), 20, with);
+  here.start();
+  here.first.answers_shares = false;
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& one : here.miners) (void)one->submit();
+  }
+  const auto until_at = [&](pool& where, int most, std::initializer_list<pool*> with_jobs) {
+    for (int i = 0; i < most && !here.all_mine_at(where); ++i) {
+      for (const auto* one : with_jobs) {
+        for (const auto& link : one->links) {
+          if (link->open) link->job();
+        }
+      }
+      here.all.run_for(5s);
+    }
+    CHECK(here.all_mine_at(where));
+  };
+  until_at(here.second, 5, {&here.second});
+  here.first.answers_shares = true;
+  until_at(here.first, 9, {&here.first, &here.second});
+  for (int i = 0; i < 12; ++i) {  // in the meantime they are unknown
+    for (const auto& link : here.first.links) {
+      if (link->open) link->job();
+    }
+    here.all.run_for(5s);
+    CHECK(here.all_mine_at(here.first));
+  }
+  CHECK(here.switches(here.first, switch_cause::silent) == 20);
+  here.miners.push_back(here.all.connect());
+  here.miners.back()->login("alice.late");
+  here.all.run_for(1s);
+  CHECK(here.all_mine_at(here.first));
+  here.all_submit(here.first);
+  here.nobody_noticed();
+}
+
 TEST_CASE("a pool that comes and goes is trusted less each time") {
   house here(GENERATE(values(both_modes)));
   here.start();

@@ -303,24 +303,25 @@ void session_manager::impl::link_lost(upstream_session& link, close_reason reaso
   if (was_live) ++pool.drops;
   link.lost(now);
   refusals_.give_up(link.refusal_key, link.id());
-  const bool is_bad = !was_stable && reason != close_reason::reconnect_asked;
+  const bool is_wanted = !link.workers().empty() || link.at->scout == link.id();
+  // Verdicts that never came on a link that nobody mines on any more are of a silence that is known.
+  const bool is_silent = reason == close_reason::pool_silent && is_wanted;
+  const bool is_old_news = reason == close_reason::pool_silent && !is_wanted;
+  const bool is_bad = !was_stable && reason != close_reason::reconnect_asked && !is_old_news;
   if (is_bad) pool.gate.failed(link.id(), now);
-  if (reason == close_reason::pool_silent) route_failed(link, metrics::switch_cause::silent, now);
+  if (is_silent) route_failed(link, metrics::switch_cause::silent, now);
   else if (is_bad) route_failed(link, metrics::switch_cause::unreachable, now);
-  if (is_bad || reason == close_reason::pool_silent) {
-    if (!std::exchange(pool.said_down, true)) {
-      log_link(log_level::warning, "pool_down", link, words_for(reason, detail));
-    }
+  if ((is_bad || is_silent) && !std::exchange(pool.said_down, true)) {
+    log_link(log_level::warning, "pool_down", link, words_for(reason, detail));
   }
   log_link(was_live ? log_level::info : log_level::debug, "link_lost", link, words_for(reason, detail));
-  const bool is_wanted = !link.workers().empty() || link.at->scout == link.id();
   if (!is_wanted || is_draining_) return destroy(link, now);
   pool.gate.forget(link.id());  // it may have been the one to probe, and was sent elsewhere
   pool.gate.want(link.id(), now);
   connect_waiting(pool, now);
   tell_workers(link, [&](downstream_session& worker) { worker.idle_since = std::min(worker.idle_since, now); });
   steer_all(link, now);
-  if ((is_bad || reason == close_reason::pool_silent) && !std::exchange(link.is_outage_told, true)) {
+  if ((is_bad || is_silent) && !std::exchange(link.is_outage_told, true)) {
     const auto text = "the pool " + link.pool_name() + " cannot be reached (" + std::string(name(reason)) + "), trying again";
     tell_workers(link, [&](downstream_session& worker) { worker.show(text); });
   }

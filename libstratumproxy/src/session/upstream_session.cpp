@@ -127,7 +127,7 @@ void upstream_session::tick(time_point now) {
     if (entry.what != request::share || entry.answered || entry.expired || age < config.verdict_timeout) continue;
     entry.expired = true;
     --unanswered_;
-    ++silent_verdicts_;
+    if (entry.sent >= std::max(answered_until_, works_since_)) ++silent_verdicts_;
     listener_.link_verdict(*this, entry.share, {.text = "share state unknown: no verdict in time"}, now);
   }
   drop_answered();
@@ -334,6 +334,7 @@ void upstream_session::answered(const protocol::pool_response& response, time_po
 
 void upstream_session::answered_share(pending& entry, const protocol::pool_response& response, time_point now) {
   silent_verdicts_ = 0;
+  answered_until_ = std::max(answered_until_, entry.sent);
   if (entry.expired) return listener_.link_late_verdict(*this);
   --unanswered_;
   using outcome = metrics::share_record::verdict;

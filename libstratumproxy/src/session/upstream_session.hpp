@@ -322,6 +322,7 @@ class upstream_session {
   unsigned bad_jobs_ = 0;       // in a row
   unsigned bad_lines_ = 0;      // in a row: no message at all
   unsigned silent_verdicts_ = 0;  // shares without an answer, in a row
+  time_point answered_until_{};   // the youngest share with one was sent then: what is still open before it was swallowed once, but not now
 
   std::optional<std::pair<std::string, std::uint16_t>> redirect_;
   std::optional<time_point> redirected_at_;
