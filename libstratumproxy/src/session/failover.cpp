@@ -142,6 +142,7 @@ void session_manager::impl::sweep_route(account_state& here, std::size_t route, 
   } else if (state.links.empty() && here.routes.size() > 1) {
     auto& made = open_link(*find(here.workers.front()), here, route, rules_for(*here.owner, here.owner->routes[route], shard_.algorithms), now);
     state.scout = made.id();
+    if (rolls_versions(here)) made.request_version_rolling(now);
     connect_waiting(endpoint_of(made), now);
   }
 }

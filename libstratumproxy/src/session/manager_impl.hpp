@@ -163,6 +163,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   [[nodiscard]] upstream_session& open_link(const downstream_session& worker, account_state& here, std::size_t route,
                                             const mining_rules& rules, time_point now);
   /// From now on the worker mines there.
+  [[nodiscard]] bool rolls_versions(const account_state& here) const;
   void mine_on(downstream_session& worker, upstream_session& link, metrics::switch_cause why, time_point now);
   [[nodiscard]] bool enter(downstream_session& worker, upstream_session& link);
   void attach(downstream_session& worker, upstream_session& link, time_point now);

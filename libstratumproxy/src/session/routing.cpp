@@ -122,9 +122,14 @@ upstream_session& session_manager::impl::open_link(const downstream_session& wor
   link.at->links.push_back(id);
   link.agent_chain = chain_of(worker.agent());
   link.totals = totals_of(*owner, its_route.pool);
-  if (worker.version_rolling) link.request_version_rolling(now);
+  if (worker.version_rolling || (is_shared && rolls_versions(here))) link.request_version_rolling(now);
   pool.gate.want(id, now);
   return link;
+}
+
+// Who comes to a link of others should not be told that nothing may be rolled, and a moment later that it may.
+bool session_manager::impl::rolls_versions(const account_state& here) const {
+  return std::any_of(here.workers.begin(), here.workers.end(), [&](worker_id id) { return workers_.find(id)->second->version_rolling; });
 }
 
 void session_manager::impl::mine_on(downstream_session& worker, upstream_session& link, metrics::switch_cause why, time_point now) {
