@@ -297,6 +297,7 @@ class FakePool:
         self._jobs = 0
         self._server = None
         self._tasks = set()
+        self.host = "127.0.0.1"  # as the proxy knows it; we listen there whatever it is called
         self.port = 0
 
     def extranonce1(self, index):
@@ -321,7 +322,7 @@ class FakePool:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def live(self):

@@ -87,7 +87,7 @@ class Ledgers:
 
     def _check(self, share, code, submit):
         test, verdict = self.test, share.verdict
-        about = f"{share}\nat the pool: {submit}"
+        about = f"{share.reply.result()}\nto {share}\nat the pool: {submit}"
         if submit is None:
             self.held += verdict == "accepted"
             if verdict == "rejected":
