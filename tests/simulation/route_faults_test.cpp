@@ -491,3 +491,26 @@ TEST_CASE("a worker does not wait for a silent link") {
   CHECK(at_once);
   CHECK(after_job);
 }
+
+TEST_CASE("a late share of a rig goes up under the rig's own login") {
+  world all(3, 1, {});
+  auto& a = all.add_pool("a.example:1");
+  auto& b = all.add_pool("b.example:1");
+  all.add_account("alice", a.name, "", 1, [](stratumproxy::pool_info& row) {
+    row.mode = link_mode::shared;
+    row.fixed_difficulty = true;
+    row.rig_logins = true;
+  });
+  all.add_route("alice", b.name);
+  const auto one = all.connect();
+  one->login("alice.rig7");
+  REQUIRE(all.until([&] { return is_of(*one, a); }));
+  all.run_for(15s);
+  const auto late = one->jobs.back();
+  all.change_account("alice", [](auto& row) { std::swap(row.routes[0], row.routes[1]); });
+  REQUIRE(all.until([&] { return is_of(*one, b); }));
+  (void)one->submit(late);
+  all.run_for(1s);
+  REQUIRE(a.ledger.size() == 1);
+  CHECK(a.ledger[0].user == "user-of-alice.rig7");
+}

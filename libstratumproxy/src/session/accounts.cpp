@@ -50,7 +50,7 @@ void session_manager::impl::part(downstream_session& worker, time_point now) {
     auto* const link = find(other.link);
     if (!link) continue;
     leave(worker, *link, now);
-    if (!link->is_shared() && link->workers().empty()) destroy(*link, now);
+    if (!link->is_shared() && link->workers().empty() && link->at->scout != link->id()) destroy(*link, now);
   }
   worker.forget_others([&](const other_link& other) { return find(other.link) == nullptr; });
   if (auto* const link = find(worker.link)) {

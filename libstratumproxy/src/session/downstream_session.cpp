@@ -93,6 +93,12 @@ other_link* downstream_session::find_other(link_id which) noexcept {
   return found == others_->end() ? nullptr : &*found;
 }
 
+std::uint32_t downstream_session::login_on(link_id which) noexcept {
+  if (link == which) return pool_login;
+  const auto* const other = find_other(which);
+  return other ? other->pool_login : 0;
+}
+
 worker_work* downstream_session::work_on(link_id which) {
   if (link == which) return &activity().work;
   const auto* const other = find_other(which);
@@ -111,7 +117,7 @@ void downstream_session::leave_link() {
   constexpr std::size_t most = 16;
   if (!others_) others_ = std::make_unique<std::vector<other_link>>();
   if (others_->size() >= most) others_->erase(others_->begin());
-  others_->push_back({.link = *link, .job = job, .work = nullptr});
+  others_->push_back({.link = *link, .job = job, .pool_login = pool_login, .work = nullptr});
   link.reset();
   job = 0;
 }
@@ -411,7 +417,7 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   shard_.prefix.clear();
   if (!terms->lane.empty()) shard_.prefix.append(form.pad).append(terms->mark());
   auto& mine = activity();
-  outgoing_share out{.worker = id_, .sequence = mine.next_sequence, .difficulty = terms->difficulty, .login = link == link_of_job->id() ? pool_login : 0,
+  outgoing_share out{.worker = id_, .sequence = mine.next_sequence, .difficulty = terms->difficulty, .login = login_on(link_of_job->id()),
                      .prefix = shard_.prefix, .extranonce2 = share.extranonce2, .ntime = *ntime, .nonce = *nonce, .version_bits = {}};
   // Six parameters replace all bits of the pool's mask (BIP 310): what this miner does not roll is as in the job.
   const auto version = entry.job->version & form.version_mask;

@@ -85,6 +85,7 @@ struct worker_activity {
 struct other_link {
   link_id link{};
   std::uint64_t job = 0;              // the last one that it was given there
+  std::uint32_t pool_login = 0;       // for late shares
   std::unique_ptr<worker_work> work;  // while it comes and goes; else its labels are gone
 };
 
@@ -284,6 +285,7 @@ class downstream_session {
   void submit(std::string_view id, const std::optional<protocol::submit>& submitted, time_point now);
   [[nodiscard]] worker_activity& activity();
   [[nodiscard]] worker_work* work_on(link_id link);
+  [[nodiscard]] std::uint32_t login_on(link_id link) noexcept;
   [[nodiscard]] protocol::line_framer& framer() noexcept { return kept_ ? *kept_ : shard_.framer; }
   [[nodiscard]] const protocol::line_framer& framer() const noexcept { return kept_ ? *kept_ : shard_.framer; }
   void keep_unread();

@@ -103,7 +103,10 @@ upstream_session& session_manager::impl::link_on(downstream_session& worker, acc
       if (enter(worker, link)) return link;
     }
   }
-  if (auto* const scout = find(state.scout); scout && !scout->is_shared() && scout->workers().empty() && enter(worker, *scout)) return *scout;
+  // Without a lane of its own it would repeat what was searched there before.
+  auto* const scout = find(state.scout);
+  const bool has_lane = scout && scout->extranonce2_size() >= worker.told_extranonce1.size() / 2 + worker.told_extranonce2_size;
+  if (has_lane && !scout->is_shared() && scout->workers().empty() && enter(worker, *scout)) return *scout;
   auto& link = open_link(worker, here, route, rules, now);
   (void)enter(worker, link);  // it is the first
   return link;
@@ -310,9 +313,9 @@ void session_manager::impl::link_lost(upstream_session& link, close_reason reaso
   refusals_.give_up(link.refusal_key, link.id());
   const bool is_wanted = !link.workers().empty() || link.at->scout == link.id();
   // Verdicts that never came on a link that nobody mines on any more are of a silence that is known.
-  const bool is_silent = reason == close_reason::pool_silent && is_wanted;
-  const bool is_old_news = reason == close_reason::pool_silent && !is_wanted;
-  const bool is_bad = !was_stable && reason != close_reason::reconnect_asked && !is_old_news;
+  const bool is_known = reason == close_reason::pool_silent && !is_wanted;
+  const bool is_silent = reason == close_reason::pool_silent && !is_known;
+  const bool is_bad = !was_stable && reason != close_reason::reconnect_asked && !is_known;
   if (is_bad) pool.gate.failed(link.id(), now);
   if (is_silent) route_failed(link, metrics::switch_cause::silent, now);
   else if (is_bad) route_failed(link, metrics::switch_cause::unreachable, now);
