@@ -76,7 +76,7 @@ class Cell:
         self.words = True
         self.is_dumb = False  # it sends no jobs
         self.began = None  # when the fault did
-        self._tasks = []
+        self._load_task = None
 
     @property
     def pools(self):
@@ -108,11 +108,17 @@ class Cell:
         self.miners = [self._miner(f"rig{number}") for number in range(WORKERS)]
         for at in range(0, WORKERS, 50):
             await asyncio.gather(*(miner.start() for miner in self.miners[at : at + 50]))
-        self._tasks = [asyncio.create_task(self._feed()), asyncio.create_task(self._load())]
+        self.test.addAsyncCleanup(self._end, asyncio.create_task(self._feed()))
+        self._load_task = asyncio.create_task(self._load())
         await passed(STEADY)
         await self.all_at(self.first)
         await self.busy()
         return self
+
+    @staticmethod
+    async def _end(task):
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     async def add_pool(self, address):
         await self.daemon.add_pool(address, mode=self.mode, fixed_difficulty=True)
@@ -175,10 +181,9 @@ class Cell:
         return gaps
 
     async def settle(self):
-        """Ends the load; the laws, and what is left of the second pool's links."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Ends the load, not the jobs; the laws, and what is left of the second pool's links."""
+        self.test.assertFalse(self._load_task.done(), "it ends by itself only when it fails")
+        await self._end(self._load_task)
         for miner in self.everybody:
             self.test.assertTrue(miner.connected and miner.connects == 1, f"{self.mode}: {miner.login} was disconnected")
         if self.mode == "shared":  # a worker on its own may have taken over a link that was opened for another
