@@ -293,6 +293,18 @@ TEST_CASE("workers of an account that is removed are told and let go, and kept o
   CHECK(closed == 1);
 }
 
+TEST_CASE("workers are let go, and not moved, when their account comes to mine another algorithm") {
+  house here;
+  const auto one = here.mining("alice.a");
+  here.all.change_account("alice", [](stratumproxy::account& row) { row.routes[0].pool.algorithm = "scrypt"; });
+  here.all.run_for(1s);
+  CHECK_FALSE(one->open);
+  CHECK(one->messages == std::vector<std::string>{"closing: the account mines another algorithm now"});
+  const auto again = here.mining("alice.b");
+  here.all.run_for(1s);
+  CHECK(here.accepted(*again));
+}
+
 TEST_CASE("a worker that was away during the change comes back to the new pool") {
   house here;
   auto one = here.mining("alice.a");

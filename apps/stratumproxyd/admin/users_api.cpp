@@ -18,7 +18,6 @@ namespace {
 
 namespace metrics = stratumproxy::metrics;
 
-constexpr unsigned highest_weight = 1'000;
 
 user_change::route read_route(json_body& members) {
   user_change::route out;

@@ -15,7 +15,6 @@
 namespace stratumproxyd {
 namespace {
 
-constexpr unsigned highest_weight = 1000;
 
 }  // namespace
 
@@ -64,6 +63,17 @@ std::vector<sql_value> pool_ids(sql_session& session, std::span<const route_reco
         refuse(write_outcome::conflict, fmt::format("pool {} is there twice with the same user", route.pool));
   }
   return ids;
+}
+
+void require_same_algorithm(sql_session& session, const std::string& account, const sql_value& pool) {
+  const auto others = session.query(
+      "SELECT o.algorithm, n.algorithm FROM user_routes r JOIN pools o ON o.id = r.pool JOIN pools n ON n.id = $2 "
+      "WHERE r.account = $1 AND r.position = 0 AND o.algorithm <> n.algorithm",
+      {account, pool});
+  if (others.empty()) return;
+  throw account_refused(write_outcome::unsupported,
+                        fmt::format("the account's miners mine {}, and not {}: register another account for that",
+                                    text_of(others[0][0]), text_of(others[0][1])));
 }
 
 std::optional<user_record> read_user(sql_session& session, const std::string& name) {

@@ -24,6 +24,9 @@ void require_routes(std::span<const route_record> routes);
 [[nodiscard]] std::vector<sql_value> pool_ids(sql_session& session, std::span<const route_record> routes,
                                               std::optional<stratumproxy::link_mode> mode);
 
+/// Throws account_refused when the account's first pool and this one are not of one algorithm: its miners cannot change theirs.
+void require_same_algorithm(sql_session& session, const std::string& account, const sql_value& pool);
+
 /// In one statement. Without a route where somebody deleted them all.
 [[nodiscard]] std::optional<user_record> read_user(sql_session& session, const std::string& name);
 

@@ -191,6 +191,7 @@ registration sql_store::change_user(std::string_view name, const user_change& ch
     if (routes == there.routes && mode == there.mode) return {write_outcome::exists, account, {}};
     require_routes(routes);
     const auto pools = pool_ids(session, routes, mode);
+    require_same_algorithm(session, account, pools[0]);
     if (mode != there.mode)
       (void)session.query("UPDATE users SET mode = $2 WHERE name = $1", {account, mode_column(mode)});
     if (routes != there.routes) {

@@ -41,12 +41,14 @@ struct pool_record {
   std::string source;     ///< where a seeded row comes from, and its date; empty for rows of the operator
 };
 
+inline constexpr unsigned highest_weight = 1000;
+
 /// One way of an account to mine.
 struct route_record {
   std::string pool;      ///< "host:port", host in lower case
   std::string user;
   std::string password;
-  unsigned weight = 0;   ///< as stratumproxy::account_route::weight; at most 1000
+  unsigned weight = 0;   ///< as stratumproxy::account_route::weight; at most highest_weight
   friend bool operator==(const route_record&, const route_record&) = default;
 };
 

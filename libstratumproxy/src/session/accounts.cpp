@@ -87,12 +87,15 @@ void session_manager::impl::set_weights(account_state& here) {
 void session_manager::impl::account_changed(const std::string& name, const known_account& now_is, time_point now) {
   const auto found = accounts_.find(name);
   if (found == accounts_.end()) return;
-  if (!now_is || now_is->routes.empty()) return remove_account(name, now);
+  if (!now_is || now_is->routes.empty()) return let_go(name, "closing: the account was removed", now);
   auto& here = found->second;
   const auto before = here.owner;
   const bool is_news = now_is->revision > before->revision ||
                        (now_is->revision == before->revision && (now_is->routes != before->routes || now_is->mode != before->mode));
   if (!is_news) return;
+  // Its miners cannot follow.
+  const auto algorithm_of = [](const account& owner) -> const std::string& { return owner.routes.front().pool.algorithm; };
+  if (algorithm_of(*now_is) != algorithm_of(*before)) return let_go(name, "closing: the account mines another algorithm now", now);
   shard_.log({.level = log_level::info, .event = "account_changed", .account = name});
 
   here.owner = now_is;
@@ -147,7 +150,7 @@ void session_manager::impl::account_changed(const std::string& name, const known
   }
 }
 
-void session_manager::impl::remove_account(const std::string& name, time_point now) {
+void session_manager::impl::let_go(const std::string& name, std::string_view why, time_point now) {
   const auto workers = accounts_.find(name)->second.workers;
   for (const auto id : workers) {
     auto* const worker = find(id);
@@ -156,7 +159,7 @@ void session_manager::impl::remove_account(const std::string& name, time_point n
       destroy(*worker, now);
       continue;
     }
-    worker->show("closing: the account was removed");
+    worker->show(why);
     worker_closes(*worker, close_reason::account_removed, {}, now);
   }
   // Another one may get this name, and have a lower revision.

@@ -70,7 +70,9 @@ worker_activity& downstream_session::activity() {
   return *activity_;
 }
 
-void downstream_session::add_work(double one, time_point now) { activity().work.window.add(one, now); }
+void downstream_session::add_work(link_id of, double one, time_point now) {
+  if (auto* const work = work_on(of)) work->window.add(one, now);
+}
 
 // ---- the links it mines on ---------------------------------------------------------------------------------------------
 
@@ -116,7 +118,9 @@ double downstream_session::hashrate(time_point now) const noexcept {
 void downstream_session::leave_link() {
   constexpr std::size_t most = 16;
   if (!others_) others_ = std::make_unique<std::vector<other_link>>();
-  if (others_->size() >= most) others_->erase(others_->begin());
+  if (others_->size() >= most) {
+    others_->erase(std::find_if(others_->begin(), others_->end(), [](const other_link& other) { return !other.work; }));
+  }
   others_->push_back({.link = *link, .job = job, .pool_login = pool_login, .work = nullptr});
   link.reset();
   job = 0;
@@ -593,7 +597,9 @@ void downstream_session::take_over(downstream_session& before) {
   first_job_at_ = before.first_job_at_;
   link = std::exchange(before.link, std::nullopt);
   next_link = std::exchange(before.next_link, std::nullopt);
+  next_cause = before.next_cause;
   home = before.home;
+  came_at = before.came_at;
   if (!before.wishes_) return;
   auto& mine = wish();
   mine.heard = before.wishes_->heard;

@@ -158,7 +158,7 @@ class downstream_session {
     best = std::min(best, hash);
   }
   /// A share that was found before it came back as this one.
-  void add_work(double one, time_point now);
+  void add_work(link_id of, double one, time_point now);
   /// A verdict on one of its shares came after the deadline.
   void add_late() noexcept {
     if (activity_) ++activity_->work.shares.late;

@@ -112,7 +112,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   /// Ends what it has on the links of its account; late shares still go up.
   void part(downstream_session& worker, time_point now);
   void account_changed(const std::string& name, const known_account& now_is, time_point now);
-  void remove_account(const std::string& name, time_point now);
+  /// Ends all that mine for the account.
+  void let_go(const std::string& name, std::string_view why, time_point now);
   void set_weights(account_state& here);
   void drop_scout(route_state& route, time_point now);
   [[nodiscard]] std::shared_ptr<route_state> new_route(const pool_info& pool);
@@ -215,7 +216,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   std::unordered_map<session_id, worker_id, session_id_hash> sessions_;  // every id that was given and not yet used up
   std::unordered_map<std::uint64_t, lookup> lookups_;
   std::unordered_map<check_id, link_id> checks_;
-  std::unordered_map<std::string, account_state> accounts_;  // with a worker here, by name
+  std::unordered_map<std::string, account_state> accounts_;  // with a worker here, or a link that one left; by name
   std::map<std::string, endpoint> endpoints_;
   std::map<std::tuple<std::string, std::string, std::string>, std::unique_ptr<total_counts>> totals_;
   std::unordered_map<std::string, std::size_t> strangers_;  // connections without a good authorize, by address

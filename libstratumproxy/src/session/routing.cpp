@@ -48,13 +48,14 @@ total_counts* session_manager::impl::totals_of(const account& owner, const pool_
 }
 
 bool session_manager::impl::enter(downstream_session& worker, upstream_session& link) {
-  return link.enter(worker.id(), worker.told_extranonce1, worker.told_extranonce2_size);
+  if (!link.enter(worker.id(), worker.told_extranonce1, worker.told_extranonce2_size)) return false;
+  link.closes_at.reset();
+  if (link.at->scout == link.id()) link.at->scout.reset();
+  return true;
 }
 
 // It has entered the link.
 void session_manager::impl::attach(downstream_session& worker, upstream_session& link, time_point now) {
-  link.closes_at.reset();
-  if (link.at->scout == link.id()) link.at->scout.reset();
   worker.link = link.id();
   if (link.is_live()) worker.idle_since = time_point::max();
   else worker.idle_since = std::min(worker.idle_since, now);
@@ -411,7 +412,7 @@ void session_manager::impl::link_verdict(upstream_session& link, const judged_sh
   auto* const heir = worker ? worker : worker_of(link);
   if (shard_.sink) report(link.owner()->name, link.route().pool, link.pool_name(), heir, how, share.difficulty, round_trip);
   if (!heir) return;
-  if (!worker && how.outcome == outcome::accepted) heir->add_work(one, now);  // found before it came back
+  if (!worker && how.outcome == outcome::accepted) heir->add_work(link.id(), one, now);  // found before it came back
   if (!worker) return;
   const bool waited = worker->must_wait();
   worker->share_verdict(share, how, link.id(), divider, now);

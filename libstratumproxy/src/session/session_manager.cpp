@@ -283,7 +283,7 @@ void session_manager::impl::sweep(time_point now) {
   for (const auto channel : std::exchange(unwelcome_, {})) shard_.host.close(channel, close_reason::limit);
   if (swept_workers_.empty()) last_round_ = now - std::exchange(round_began_, now);
   sweep_slice(swept_workers_, workers_, [&](downstream_session& worker) { sweep_worker(worker, now); });
-  if (now - accounts_swept_ >= accounts_interval) {
+  if (now - accounts_swept_ >= accounts_interval && !is_draining_) {
     accounts_swept_ = now;
     std::erase_if(accounts_, [](const auto& entry) { return entry.second.is_over(); });
     for (auto& [account_name, here] : accounts_) sweep_account(here, now);

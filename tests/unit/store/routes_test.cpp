@@ -60,6 +60,17 @@ TEST_CASE("an account has its routes in their order, with their weights") {
   CHECK_FALSE(store->user(std::string(1, '\0')));
 }
 
+TEST_CASE("the pools of an account stay of its algorithm") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto store = database.open();
+  const auto made = store->register_user(two_routes());
+  const auto before = store->user(made.name);
+  const auto refused = store->change_user(made.name, to_routes({{scrypt_pool, "farm", "x"}}));
+  CHECK(refused.outcome == write_outcome::unsupported);
+  CHECK(refused.error == "the account's miners mine sha256d, and not scrypt: register another account for that");
+  CHECK(store->user(made.name)->routes == before->routes);
+}
+
 TEST_CASE("a route of another algorithm, which only plain SQL can make, is left out") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
