@@ -20,6 +20,7 @@ class MinerJob:
     extranonce2_size: int
     difficulty: float | None
     number: int  # the how many-th notify of this miner
+    mask: str | None = None  # the version bits that may be rolled for it
     at: float = dataclasses.field(default_factory=time.monotonic)  # when it came
 
     @property
@@ -325,6 +326,7 @@ class FakeMiner:
                 self.extranonce2_size,
                 self.difficulty,
                 len(self.job_log) + 1,
+                self.mask,
             )
             if job.clean:
                 self.jobs.clear()

@@ -16,7 +16,7 @@ ENDS = ("accepted", "rejected", "unknown")
 
 def key_of(one):
     """What is hashed, of a share or a submit: equal for both when the proxy changed nothing of it."""
-    version = None if one.version is None else int(one.version, 16)
+    version = int(one.version or "0", 16)  # who may roll bits, and rolls none, need not say so
     return one.coinbase, int(one.ntime, 16), int(one.nonce, 16), version
 
 
