@@ -177,7 +177,7 @@ TEST_CASE("changed routes and modes are kept; a change to what is there already 
   CHECK(store->user(name)->routes == std::vector<route_record>{{second_pool, "farm2", "secret2", 5},
                                                                {first_pool, "farm", "new", 0},
                                                                {first_pool, "third", "", 1}});
-  CHECK(apply(to_routes({{scrypt_pool, "farm", "x"}})) == write_outcome::changed);
+  CHECK(apply(to_routes({{second_pool, "fourth", "x"}})) == write_outcome::changed);
   CHECK(store->find_account(name)->routes.size() == 1);
 }
 
