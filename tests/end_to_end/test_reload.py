@@ -54,7 +54,7 @@ class Reload(HouseTest):
                 self._configure(bad)
                 self.proxy.signal(signal.SIGHUP)
                 await self.proxy.metrics_until(lambda m: m.get(RELOADED) == 0, "the refusal")
-                self.assertIn("reload_refused", self.proxy.log_text())
+                await until(lambda: "reload_refused" in self.proxy.log_text(), "a line about it")
                 self.assertTrue(await self._opens(WEB_TOKEN))
                 self.assertFalse(await self._opens(NEW_TOKEN))
                 await self._still_mines()
