@@ -36,9 +36,14 @@ struct database_config {
   std::filesystem::path migrations;  ///< empty: the installed ones, else those of the source tree
 };
 
+/// What the label `worker` of the metrics is.
+enum class worker_label : std::uint8_t { address, rig };
+
 struct metrics_config {
   std::string tag;  ///< value of the label `proxy`; empty: the bound stratum address
   std::chrono::milliseconds flush{2'000};
+  worker_label label = worker_label::address;
+  std::size_t max_workers = 10'000;  ///< with series of their own
 };
 
 struct record_config {

@@ -173,6 +173,10 @@ std::vector<config_key> make_keys() {
       seconds("metrics.window_seconds", SPX_AT(proxy.metrics.window)),
       seconds("metrics.interval_seconds", SPX_AT(proxy.metrics.interval)),
       seconds("metrics.flush_seconds", SPX_AT(metrics.flush), 0.01, 3'600),
+      {"metrics.worker_label", [](config& c, const config_value& v) {
+         return set_word<worker_label>(c.metrics.label, v, {{"address", worker_label::address}, {"rig", worker_label::rig}});
+       }},
+      number("metrics.max_workers", SPX_AT(metrics.max_workers), 0, 1'000'000),
 
       {"record.file", [](config& c, const config_value& v) { return set_path(c.record.file, v); }},
       number("record.megabytes", SPX_AT(record.megabytes), 1, 1'000'000),

@@ -82,7 +82,7 @@ struct lead_nowhere {
 
 class daemon::impl {
  public:
-  explicit impl(const config& settings) : log_(settings.log) {
+  explicit impl(const config& settings) : log_(settings.log), series_(settings.metrics) {
     // What is wrong with the configuration is said before the database is touched.
     const auto web = *parse_endpoint(settings.web.address);
     auto token = token_of(settings);
@@ -201,7 +201,8 @@ class daemon::impl {
     const std::lock_guard lock(scrape_);
     const auto now = snapshot();
     const auto committed = flusher_->committed();
-    return exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .committed = committed,
+    const auto workers = series_.update(now.workers);
+    return exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .workers = workers, .committed = committed,
                        .process = read_process_stats(), .database_up = monitor_->is_up(), .reload_ok = reload_ok_});
   } catch (const std::runtime_error& error) {
     log_.write(log_level::error, "metrics_not_read", error.what());
@@ -224,6 +225,7 @@ class daemon::impl {
   std::atomic<bool> draining_{false};
   std::atomic<bool> reload_ok_{true};
   std::mutex scrape_;
+  worker_series series_;  // under scrape_
   http_server http_;
 };
 

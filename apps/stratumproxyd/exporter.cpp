@@ -71,70 +71,51 @@ class page {
   std::vector<MetricFamily> families_;
 };
 
-struct worker_shares {
-  metrics::share_counts shares;
-  double hashrate = 0;
-  double difficulty = 0;
-  double best_share = 0;
-  int rank = 0;  // of the row whose difficulty it is
-};
-
-using worker_key = std::pair<std::string_view, std::string_view>;  // address, account
-using share_key = std::tuple<std::string_view, std::string_view, std::string_view, std::string_view>;  // and algorithm, pool
-
-void add_workers(page& out, const metrics::snapshot& now) {
-  std::map<worker_key, bool> up;
-  std::map<share_key, worker_shares> rows;
-  for (const auto& row : now.workers) {
-    auto& alive = up[{row.address, row.account}];
-    alive = alive || row.up;
-    if (row.pool.empty()) continue;
-    auto& sum = rows[{row.address, row.account, row.algorithm, row.pool}];
-    sum.shares += row.shares;
-    sum.hashrate += row.hashrate;
-    sum.best_share = std::max(sum.best_share, row.best_share);
-    // Neither a kept session beside its live successor nor a pool's other row must hide the difficulty that is in force.
-    const auto rank = (row.up ? 2 : 0) + (row.is_current ? 1 : 0);
-    if (rank >= sum.rank) sum.difficulty = row.difficulty;
-    sum.rank = std::max(sum.rank, rank);
-  }
-
+void add_workers(page& out, const shown_workers& workers) {
   auto& ups = out.family("proxy_worker_up", MetricType::Gauge,
                          "1 while the worker is connected and logged in, 0 while its session is kept for it");
-  for (const auto& [key, alive] : up)
+  for (const auto& [key, alive] : workers.up)
     out.add(ups, {{"worker", std::string(key.first)}, {"user", std::string(key.second)}}, alive);
 
-  const auto names = [](const share_key& key) {
+  const auto names = [](const shown_workers::place& key) {
     const auto& [address, account, algorithm, pool] = key;
     return labels{{"worker", std::string(address)}, {"user", std::string(account)}, {"hash", std::string(algorithm)},
                   {"pool", std::string(pool)}};
   };
   const auto each = [&](std::string_view name, MetricType type, std::string_view help, auto&& value) {
     auto& made = out.family(name, type, help);
-    made.metric.reserve(rows.size());
-    for (const auto& [key, row] : rows) out.add(made, names(key), value(row));
+    made.metric.reserve(workers.series.size());
+    for (const auto& [key, row] : workers.series) out.add(made, names(key), static_cast<double>(value(row)));
   };
-  const auto count = [](std::uint64_t value) { return static_cast<double>(value); };
-  each("proxy_worker_sended", MetricType::Counter, "Shares that the worker sent",
-       [&](const worker_shares& row) { return count(row.shares.sent); });
+  each("proxy_worker_sended", MetricType::Counter, "Shares that the worker sent", [](const auto& row) { return row.sent; });
   each("proxy_worker_one_sended", MetricType::Counter, "Difficulty-1 shares that the worker sent",
-       [](const worker_shares& row) { return row.shares.sent_one; });
+       [](const auto& row) { return row.sent_one; });
   each("proxy_worker_accepted", MetricType::Counter, "Shares of the worker that were accepted",
-       [&](const worker_shares& row) { return count(row.shares.accepted); });
+       [](const auto& row) { return row.accepted; });
   each("proxy_worker_one_accepted", MetricType::Counter, "Difficulty-1 shares of the worker that were accepted",
-       [](const worker_shares& row) { return row.shares.accepted_one; });
+       [](const auto& row) { return row.accepted_one; });
   each("proxy_worker_speed", MetricType::Gauge, "Hashes per second of the worker, from its accepted shares over the window",
-       [](const worker_shares& row) { return row.hashrate; });
-  each("proxy_worker_difficulty", MetricType::Gauge, "Difficulty in force for the worker's next job",
-       [](const worker_shares& row) { return row.difficulty; });
+       [](const auto& row) { return row.hashrate; });
   each("proxy_worker_rejected_total", MetricType::Counter, "Shares of the worker that were rejected, here or by the pool",
-       [&](const worker_shares& row) { return count(row.shares.rejected_total()); });
+       [](const auto& row) { return row.rejected; });
   each("proxy_worker_unknown_total", MetricType::Counter, "Shares of the worker whose verdict never came",
-       [&](const worker_shares& row) { return count(row.shares.unknown); });
+       [](const auto& row) { return row.unknown; });
+  auto& difficulty = out.family("proxy_worker_difficulty", MetricType::Gauge, "Difficulty in force for the worker's next job");
+  for (const auto& [key, row] : workers.series)
+    if (std::get<0>(key) != worker_series::other) out.add(difficulty, names(key), row.difficulty);
   auto& best = out.family("proxy_worker_best_share", MetricType::Gauge,
                           "Highest difficulty that a share of the worker would have met, of those checked here");
-  for (const auto& [key, row] : rows)
+  for (const auto& [key, row] : workers.series)
     if (row.best_share > 0) out.add(best, names(key), row.best_share);
+
+  auto& mining = out.family("proxy_workers", MetricType::Gauge, "Workers of the account that are connected and mine at the pool");
+  for (const auto& [key, number] : workers.mining) {
+    const auto& [account, algorithm, pool] = key;
+    out.add(mining, {{"user", std::string(account)}, {"hash", std::string(algorithm)}, {"pool", std::string(pool)}},
+            static_cast<double>(number));
+  }
+  out.gauge("proxy_workers_unnamed", "Workers without series of their own, which are shown together as worker=\"other\"",
+            static_cast<double>(workers.unnamed));
 }
 
 // One series a value of the label, which is an Enum; those without any are left out.
@@ -390,7 +371,7 @@ void add_process(page& out, const process_stats& process) {
 
 std::string exposition(const exposition_input& input) {
   page out(input.tag);
-  add_workers(out, input.now);
+  add_workers(out, input.workers);
   add_pools(out, input.now);
   add_shared_links(out, input.now);
   add_routes(out, input.now);

@@ -8,6 +8,7 @@
 
 #include "process_stats.hpp"
 #include "store/store.hpp"
+#include "worker_series.hpp"
 
 namespace stratumproxyd {
 
@@ -15,7 +16,8 @@ namespace stratumproxyd {
 struct exposition_input {
   std::string_view tag;      ///< label `proxy` of every series
   std::string_view version;
-  const stratumproxy::metrics::snapshot& now;
+  const stratumproxy::metrics::snapshot& now;  ///< but for its workers
+  const shown_workers& workers;
   std::span<const total_record> committed;  ///< as the database has them, so that no counter falls after a crash
   process_stats process;
   bool database_up = false;

@@ -68,6 +68,8 @@ TEST_CASE("without arguments the defaults of the design hold") {
   CHECK(settings.db.url == "sqlite:stratumproxy.db");
   CHECK(settings.proxy.metrics.window == 300s);
   CHECK(settings.proxy.metrics.interval == 60s);
+  CHECK(settings.metrics.label == worker_label::address);
+  CHECK(settings.metrics.max_workers == 10'000);
   CHECK(settings.proxy.session.grace == 60s);
   CHECK(settings.proxy.session.hold == 60s);
   CHECK(settings.proxy.split.mark_bytes == 1);
@@ -104,6 +106,8 @@ tag = "rack-1"
 window_seconds = 10
 interval_seconds = 2
 flush_seconds = 0.25
+worker_label = "rig"
+max_workers = 0
 [session]
 grace_seconds = 1.5
 hold_seconds = 0
@@ -179,6 +183,8 @@ connections = 32
   CHECK(settings.log.format == log_format::json);
   CHECK(settings.metrics.tag == "rack-1");
   CHECK(settings.metrics.flush == 250ms);
+  CHECK(settings.metrics.label == worker_label::rig);
+  CHECK(settings.metrics.max_workers == 0);
   CHECK(settings.proxy.metrics.window == 10s);
   CHECK(settings.proxy.metrics.interval == 2s);
   CHECK(settings.proxy.session.grace == 1500ms);
@@ -270,6 +276,7 @@ TEST_CASE("values of the wrong type or out of range are refused with their line"
            "[stratum]\nthreads = 1.5", "[web]\nallow_open = 1", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
            "[db]\nurl = \"mysql://x\"", "[db]\nurl = \"sqlite:\"", "[log]\nlevel = \"loud\"", "[log]\nformat = true",
            "[metrics]\ntag = 5", "[metrics]\ntag = \"a\\nb\"", "[metrics]\nwindow_seconds = 0", "[metrics]\nwindow_seconds = -1",
+           "[metrics]\nworker_label = \"name\"", "[metrics]\nmax_workers = -1", "[metrics]\nmax_workers = 1000001",
            "[session]\ngrace_seconds = \"60\"", "[session]\ngrace_seconds = nan", "[session]\ngrace_seconds = inf",
            "[session]\ngrace_seconds = 1e300", "[session]\nversion_mask = -1", "[session]\nversion_mask = 0x1ffffffff",
            "[split]\nmark_bytes = 0", "[split]\nminer_bytes = 9", "[split]\nby_agent = { \"a\" = 9 }", "[split]\nby_agent = { \"\" = 3 }",

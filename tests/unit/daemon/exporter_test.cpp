@@ -39,7 +39,9 @@ metrics::worker_row worker(const std::string& address, bool up = true) {
 }
 
 std::string page(const metrics::snapshot& now, const std::vector<total_record>& committed = {}, std::string_view tag = "t") {
-  return exposition({.tag = tag, .version = "1.2.3", .now = now, .committed = committed, .process = {}, .database_up = true});
+  worker_series series{metrics_config{}};
+  const auto workers = series.update(now.workers);
+  return exposition({.tag = tag, .version = "1.2.3", .now = now, .workers = workers, .committed = committed, .process = {}, .database_up = true});
 }
 
 bool has(const std::string& text, const std::string& line) { return ("\n" + text).find("\n" + line + "\n") != std::string::npos; }
@@ -238,6 +240,22 @@ TEST_CASE("the difficulty is that of a connected worker's current row, whatever 
   CHECK(has(page(now), "proxy_worker_difficulty" + labels + "2"));
 }
 
+TEST_CASE("workers are counted for each account and pool, and those above the cap share one series without a difficulty") {
+  metrics::snapshot now;
+  now.workers = {worker("10.0.0.1:5"), worker("10.0.0.2:6"), worker("10.0.0.3:7", false)};
+  worker_series series{{.tag = {}, .max_workers = 1}};
+  const auto workers = series.update(now.workers);
+  const auto text = exposition({.tag = "t", .version = "v", .now = now, .workers = workers, .committed = {}, .process = {}});
+  const std::string rest = R"({proxy="t",worker="other",user="0123456789abcdef",hash="scrypt",pool="pool.example:3333"} )";
+  CHECK(has(text, "proxy_worker_sended" + labels + "7"));
+  CHECK(has(text, "proxy_worker_sended" + rest + "14"));
+  CHECK(has(text, "proxy_worker_speed" + rest + "3000000000"));
+  CHECK(has(text, R"(proxy_worker_up{proxy="t",worker="other",user="0123456789abcdef"} 1)"));
+  CHECK(text.find(R"(proxy_worker_difficulty{proxy="t",worker="other")") == std::string::npos);
+  CHECK(has(text, R"(proxy_workers{proxy="t",user="0123456789abcdef",hash="scrypt",pool="pool.example:3333"} 2)"));
+  CHECK(has(text, R"(proxy_workers_unnamed{proxy="t"} 2)"));
+}
+
 TEST_CASE("the routes of an account show what they are for and what they got") {
   metrics::snapshot now;
   now.routes.push_back({.account = "a", .pool = "p:1", .route = 0, .weight = 70, .workers = 7, .work = 300});
@@ -383,7 +401,7 @@ TEST_CASE("the process's own figures are read") {
   CHECK(stats.max_fds >= stats.open_fds);
   CHECK(stats.start_time_seconds > 1'600'000'000);
   CHECK(stats.threads >= 1);
-  const auto text = exposition({.tag = "t", .version = "v", .now = {}, .committed = {}, .process = stats});
+  const auto text = exposition({.tag = "t", .version = "v", .now = {}, .workers = {}, .committed = {}, .process = stats});
   for (const std::string name : {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds", "process_max_fds",
                                  "process_start_time_seconds", "process_virtual_memory_bytes"})
     CHECK(text.find("\n" + name + " ") != std::string::npos);
