@@ -203,7 +203,8 @@ class daemon::impl {
     const auto committed = flusher_->committed();
     const auto workers = series_.update(now.workers);
     return exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .workers = workers, .committed = committed,
-                       .process = read_process_stats(), .database_up = monitor_->is_up(), .reload_ok = reload_ok_});
+                       .process = read_process_stats(), .database_up = monitor_->is_up(), .has_tag = flusher_->has_tag(),
+                       .reload_ok = reload_ok_});
   } catch (const std::runtime_error& error) {
     log_.write(log_level::error, "metrics_not_read", error.what());
     return std::nullopt;

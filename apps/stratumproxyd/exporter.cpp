@@ -382,6 +382,8 @@ std::string exposition(const exposition_input& input) {
   out.gauge("proxy_connections", "Open connections of miners, logged in or not", static_cast<double>(input.now.connections));
   out.gauge("proxy_sessions_kept", "Sessions kept for workers that dropped", static_cast<double>(input.now.kept_sessions));
   out.gauge("proxy_database_up", "1 while the database answers", input.database_up ? 1 : 0);
+  out.gauge("proxy_tag_held", "0 while another proxy writes totals under this one's tag, so that its own stay in memory; else 1",
+            input.has_tag ? 1 : 0);
   out.gauge("proxy_config_last_reload_successful", "1 unless the last reload found a bad configuration", input.reload_ok ? 1 : 0);
   out.add(out.family("proxy_build_info", MetricType::Gauge, "Always 1; the version is a label"),
           {{"version", std::string(input.version)}}, 1);

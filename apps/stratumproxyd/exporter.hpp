@@ -21,6 +21,7 @@ struct exposition_input {
   std::span<const total_record> committed;  ///< as the database has them, so that no counter falls after a crash
   process_stats process;
   bool database_up = false;
+  bool has_tag = true;       ///< no other proxy writes totals under this one's tag
   bool reload_ok = true;     ///< whether the last SIGHUP found a good configuration
 };
 

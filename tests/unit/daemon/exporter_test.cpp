@@ -352,6 +352,9 @@ TEST_CASE("events, gauges and the build are shown") {
   CHECK(has(text, R"(proxy_accept_errors_total{proxy="t"} 7)"));
   CHECK(has(text, R"(proxy_connections{proxy="t"} 12)"));
   CHECK(has(text, R"(proxy_sessions_kept{proxy="t"} 3)"));
+  CHECK(has(text, R"(proxy_tag_held{proxy="t"} 1)"));
+  CHECK(has(exposition({.tag = "t", .version = "v", .now = {}, .workers = {}, .committed = {}, .process = {}, .has_tag = false}),
+            R"(proxy_tag_held{proxy="t"} 0)"));
   CHECK(has(text, R"(proxy_build_info{proxy="t",version="1.2.3"} 1)"));
 }
 
