@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "link_rules.hpp"
+#include "worker_text.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -71,43 +72,8 @@ class page {
   std::vector<MetricFamily> families_;
 };
 
+// The families of single workers are worker_text()'s.
 void add_workers(page& out, const shown_workers& workers) {
-  auto& ups = out.family("proxy_worker_up", MetricType::Gauge,
-                         "1 while the worker is connected and logged in, 0 while its session is kept for it");
-  for (const auto& [key, alive] : workers.up)
-    out.add(ups, {{"worker", std::string(key.first)}, {"user", std::string(key.second)}}, alive);
-
-  const auto names = [](const shown_workers::place& key) {
-    const auto& [address, account, algorithm, pool] = key;
-    return labels{{"worker", std::string(address)}, {"user", std::string(account)}, {"hash", std::string(algorithm)},
-                  {"pool", std::string(pool)}};
-  };
-  const auto each = [&](std::string_view name, MetricType type, std::string_view help, auto&& value) {
-    auto& made = out.family(name, type, help);
-    made.metric.reserve(workers.series.size());
-    for (const auto& [key, row] : workers.series) out.add(made, names(key), static_cast<double>(value(row)));
-  };
-  each("proxy_worker_sended", MetricType::Counter, "Shares that the worker sent", [](const auto& row) { return row.sent; });
-  each("proxy_worker_one_sended", MetricType::Counter, "Difficulty-1 shares that the worker sent",
-       [](const auto& row) { return row.sent_one; });
-  each("proxy_worker_accepted", MetricType::Counter, "Shares of the worker that were accepted",
-       [](const auto& row) { return row.accepted; });
-  each("proxy_worker_one_accepted", MetricType::Counter, "Difficulty-1 shares of the worker that were accepted",
-       [](const auto& row) { return row.accepted_one; });
-  each("proxy_worker_speed", MetricType::Gauge, "Hashes per second of the worker, from its accepted shares over the window",
-       [](const auto& row) { return row.hashrate; });
-  each("proxy_worker_rejected_total", MetricType::Counter, "Shares of the worker that were rejected, here or by the pool",
-       [](const auto& row) { return row.rejected; });
-  each("proxy_worker_unknown_total", MetricType::Counter, "Shares of the worker whose verdict never came",
-       [](const auto& row) { return row.unknown; });
-  auto& difficulty = out.family("proxy_worker_difficulty", MetricType::Gauge, "Difficulty in force for the worker's next job");
-  for (const auto& [key, row] : workers.series)
-    if (std::get<0>(key) != worker_series::other) out.add(difficulty, names(key), row.difficulty);
-  auto& best = out.family("proxy_worker_best_share", MetricType::Gauge,
-                          "Highest difficulty that a share of the worker would have met, of those checked here");
-  for (const auto& [key, row] : workers.series)
-    if (row.best_share > 0) out.add(best, names(key), row.best_share);
-
   auto& mining = out.family("proxy_workers", MetricType::Gauge, "Workers of the account that are connected and mine at the pool");
   for (const auto& [key, number] : workers.mining) {
     const auto& [account, algorithm, pool] = key;
@@ -388,7 +354,7 @@ std::string exposition(const exposition_input& input) {
   out.add(out.family("proxy_build_info", MetricType::Gauge, "Always 1; the version is a label"),
           {{"version", std::string(input.version)}}, 1);
   add_process(out, input.process);
-  return out.text();
+  return worker_text(input.tag, input.workers) + out.text();
 }
 
 }  // namespace stratumproxyd

@@ -79,6 +79,15 @@ TEST_CASE("a kept session is down, and one without a pool has no shares to show"
   CHECK(text.find(R"(proxy_worker_sended{proxy="t",worker="10.0.0.2:6")") == std::string::npos);
 }
 
+TEST_CASE("a family without series is left out") {
+  metrics::snapshot now;
+  CHECK(page(now).find("proxy_worker_") == std::string::npos);
+  now.workers.push_back(worker("10.0.0.1:5"));
+  CHECK(page(now).find("proxy_worker_best_share") == std::string::npos);
+  now.workers[0].pool.clear();
+  CHECK(page(now).find("proxy_worker_sended") == std::string::npos);
+}
+
 TEST_CASE("rows with equal labels are one series with their sum") {
   metrics::snapshot now;
   now.workers.push_back(worker("10.0.0.1:5", true));
@@ -394,6 +403,10 @@ TEST_CASE("label values are escaped") {
   metrics::snapshot now;
   now.connections = 1;
   CHECK(has(page(now, {}, "a\"b\\c"), R"(proxy_connections{proxy="a\"b\\c"} 1)"));
+  now.workers.push_back(worker("x\ny"));
+  const auto text = page(now, {}, "a\"b\\c");
+  CHECK(has(text, R"(proxy_worker_up{proxy="a\"b\\c",worker="x\ny",user="0123456789abcdef"} 1)"));
+  CHECK(has(text, R"(proxy_worker_sended{proxy="a\"b\\c",worker="x\ny",user="0123456789abcdef",hash="scrypt",pool="pool.example:3333"} 7)"));
 }
 
 TEST_CASE("the process's own figures are read") {
