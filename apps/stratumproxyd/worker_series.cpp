@@ -68,21 +68,28 @@ std::string identity(const worker_row& row) {
 
 }  // namespace
 
-void worker_series::name_workers(std::span<const std::string_view> labels, std::span<const worker_row> rows) {
+// The name of each row.
+std::vector<const worker_series::name_map::value_type*> worker_series::name_workers(std::span<const std::string_view> labels,
+                                                                                    std::span<const worker_row> rows) {
+  std::vector<const name_map::value_type*> out(rows.size());
   ++scrape_;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (const auto found = names_.find(shown_workers::name(labels[i], rows[i].account)); found != names_.end())
-      found->second.scrape = scrape_;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto found = names_.find(shown_workers::name(labels[i], rows[i].account));
+    if (found == names_.end()) continue;
+    found->second.scrape = scrape_;
+    out[i] = &*found;
+  }
   // Before newcomers are named, so that they may have the places of those that went.
   std::erase_if(names_, [&](const auto& entry) { return entry.second.scrape != scrape_; });
   named_ = static_cast<std::size_t>(std::ranges::count_if(names_, [](const auto& entry) { return entry.second.is_named; }));
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const shown_workers::name name(labels[i], rows[i].account);
-    if (names_.contains(name)) continue;
-    const bool gets_one = named_ < max_ && name.first != other;
-    names_.emplace(name, found_name{gets_one, scrape_});
-    if (gets_one) ++named_;
+    if (out[i]) continue;
+    const bool gets_one = named_ < max_ && labels[i] != other;
+    const auto [made, is_new] = names_.emplace(owned_name(labels[i], rows[i].account), found_name{gets_one, scrape_});
+    if (is_new && gets_one) ++named_;
+    out[i] = &*made;
   }
+  return out;
 }
 
 void worker_series::forget_the_gone() {
@@ -96,13 +103,13 @@ shown_workers worker_series::update(std::span<const worker_row> rows) {
   if (label_ == worker_label::rig)
     for (const auto& row : rows) rigs.push_back(label_of(row.rig));
   for (std::size_t i = 0; i < rows.size(); ++i) labels.push_back(rigs.empty() ? std::string_view(rows[i].address) : rigs[i]);
-  name_workers(labels, rows);
+  const auto names = name_workers(labels, rows);
 
   shown_workers out;
   out.unnamed = names_.size() - named_;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& row = rows[i];
-    const auto& [name, given] = *names_.find(shown_workers::name(labels[i], row.account));
+    const auto& [name, given] = *names[i];
     const auto shown = given.is_named ? std::string_view(name.first) : other;
     auto& up = out.up[{shown, row.account}];
     up = up || row.up;
@@ -118,17 +125,16 @@ shown_workers worker_series::update(std::span<const worker_row> rows) {
     if (from.scrape != scrape_) {
       from.before = std::exchange(from.now, {});
       from.scrape = scrape_;
-      from.goes_to = &sums_[owned_place(shown, row.account, row.algorithm, row.pool)];
-      from.goes_to->scrape = scrape_;
+      if (!from.goes_to || std::get<0>(from.goes_to->first) != shown)
+        from.goes_to = &*sums_.try_emplace(owned_place(shown, row.account, row.algorithm, row.pool)).first;
+      from.goes_to->second.scrape = scrape_;
+      from.goes_to->second.shown = &series;
     }
     add_counts(from.now, row);
   }
   forget_the_gone();
-  for (const auto& [key, from] : sources_) add_increase(from.goes_to->counts, from.before, from.now);
-  for (const auto& [place, sum] : sums_) {
-    const auto& [shown, account, algorithm, pool] = place;
-    copy_counts(out.series[{shown, account, algorithm, pool}], sum.counts);
-  }
+  for (const auto& [key, from] : sources_) add_increase(from.goes_to->second.counts, from.before, from.now);
+  for (const auto& [place, sum] : sums_) copy_counts(*sum.shown, sum.counts);
   return out;
 }
 

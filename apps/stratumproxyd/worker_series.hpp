@@ -8,6 +8,7 @@
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <stratumproxy/metrics.hpp>
 
@@ -73,23 +74,27 @@ class worker_series {
   };
   struct sum {
     shown_worker counts;
+    shown_worker* shown = nullptr;  // in the scrape under way
     std::uint64_t scrape = 0;
   };
+  using name_map = std::map<owned_name, found_name, by_text>;
+  using sum_map = std::map<owned_place, sum>;
   struct source {
     shown_worker before, now;
-    sum* goes_to = nullptr;
+    sum_map::value_type* goes_to = nullptr;
     std::uint64_t scrape = 0;
   };
 
-  void name_workers(std::span<const std::string_view> labels, std::span<const stratumproxy::metrics::worker_row> rows);
+  std::vector<const name_map::value_type*> name_workers(std::span<const std::string_view> labels,
+                                                        std::span<const stratumproxy::metrics::worker_row> rows);
   void forget_the_gone();
 
   worker_label label_;
   std::size_t max_;
   std::uint64_t scrape_ = 0;
   std::size_t named_ = 0;
-  std::map<owned_name, found_name, by_text> names_;
-  std::map<owned_place, sum> sums_;                  // of series that several workers may have
+  name_map names_;
+  sum_map sums_;                                     // of series that several workers may have
   std::unordered_map<std::string, source> sources_;  // the workers in them, by address, session, account, algorithm, pool
 };
 
