@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "link_rules.hpp"
+#include "memory_access_tables.hpp"
 #include "store/store.hpp"
 
 namespace stratumproxy::test {
@@ -188,6 +189,9 @@ class memory_store final : public stratumproxyd::store {
     return out;
   }
 
+  stratumproxyd::access_tables& access() override { return access_; }
+  memory_access_tables& access_in_memory() { return access_; }
+
   void ping() override { check(); }
 
  private:
@@ -222,6 +226,7 @@ class memory_store final : public stratumproxyd::store {
     return std::nullopt;
   }
 
+  memory_access_tables access_{[this] { check(); }};
   std::mutex mutex_;
   std::vector<stratumproxy::algorithm::info> algorithms_;
   std::vector<stratumproxyd::pool_record> pools_;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "database.hpp"
+#include "sql_access_tables.hpp"
 #include "store.hpp"
 
 namespace stratumproxyd {
@@ -33,6 +34,7 @@ class sql_store final : public store {
   /// store_unavailable during) a transaction whose end is not decided yet. One writer a tag.
   void add_totals(std::string_view tag, std::span<const total_record> deltas) override;
   std::vector<total_record> totals(std::string_view tag) override;
+  access_tables& access() override { return access_; }
   void ping() override;
 
  private:
@@ -40,6 +42,7 @@ class sql_store final : public store {
   void require_settled(sql_session& session, const std::string& tag);
 
   std::unique_ptr<database> tables_;
+  sql_access_tables access_{*tables_};
   std::mutex totals_mutex_;
   std::map<std::string, std::unique_ptr<database>> held_;  // tag -> the tables for its holder
   std::map<std::string, std::string> in_doubt_;  // tag -> mark of a transaction that may yet commit

@@ -15,6 +15,8 @@
 #include <stratumproxy/algorithm.hpp>
 #include <stratumproxy/metrics.hpp>
 
+#include "access_tables.hpp"
+
 namespace stratumproxyd {
 
 /// The database cannot be asked at the moment. The text names no secret, and no SQL.
@@ -155,6 +157,9 @@ class store {
   /// Adds to the totals under `tag`, all in one transaction.
   virtual void add_totals(std::string_view tag, std::span<const total_record> deltas) = 0;
   virtual std::vector<total_record> totals(std::string_view tag) = 0;
+
+  /// Tokens and the audit log. It lives as long as the store.
+  virtual access_tables& access() = 0;
 
   /// Asks the database something trivial; for /readyz.
   virtual void ping() = 0;

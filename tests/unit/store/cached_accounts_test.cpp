@@ -9,6 +9,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "memory_access_tables.hpp"
 #include "store/cached_accounts.hpp"
 
 using namespace stratumproxyd;
@@ -52,6 +53,7 @@ class scripted_store final : public store {
   void hold_tag(std::string_view) override {}
   void add_totals(std::string_view, std::span<const total_record>) override {}
   std::vector<total_record> totals(std::string_view) override { return {}; }
+  access_tables& access() override { return access_; }
   void ping() override {}
 
   void put(const std::string& name, std::uint64_t revision) {
@@ -79,6 +81,7 @@ class scripted_store final : public store {
   std::atomic<bool> away{false};
 
  private:
+  stratumproxy::test::memory_access_tables access_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, std::shared_ptr<const stratumproxy::account>> accounts_;

@@ -2,7 +2,9 @@
 #include <cctype>
 #include <cmath>
 #include <chrono>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <regex>
@@ -423,7 +425,8 @@ TEST_CASE("a database from before the weights keeps its accounts, whose changes 
   const store_test::temporary_directory older;
   for (const std::string kind : {"sqlite", "postgresql"}) {
     std::filesystem::copy(std::filesystem::path(SPX_MIGRATIONS_SOURCE_DIR) / kind, older.path() / kind);
-    std::filesystem::remove(older.path() / kind / "0004_routes_and_changes.sql");
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(SPX_MIGRATIONS_SOURCE_DIR) / kind))
+      if (entry.path().filename() >= "0004") std::filesystem::remove(older.path() / kind / entry.path().filename());
   }
   (void)open_store(database.url(), older.path());
   database.run("INSERT INTO users (name, revision, mode) VALUES ('0123456789abcdef', 7, 'dedicated')");
@@ -477,7 +480,9 @@ TEST_CASE("a database of a newer version is refused, with the versions, and left
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto account = add_account(*database.open(), pool, "farm", "x").name;
   database.run("INSERT INTO stratumproxy_schema (version, name, applied_at) VALUES (99, 'future', 'now')");
-  CHECK_THROWS_WITH(database.open(), Catch::Contains("version 99") && Catch::Contains("knows 4"));
+  const std::filesystem::directory_iterator files(SPX_MIGRATIONS_SOURCE_DIR "/sqlite");
+  const auto known = std::distance(begin(files), end(files));
+  CHECK_THROWS_WITH(database.open(), Catch::Contains("version 99") && Catch::Contains("knows " + std::to_string(known)));
   database.run("DELETE FROM stratumproxy_schema WHERE version = 99");
   CHECK(database.open()->find_account(account));
 }
