@@ -10,6 +10,8 @@
 #include <stratumproxy/log.hpp>
 #include <stratumproxy/options.hpp>
 
+#include "admin/access_policy.hpp"
+
 namespace stratumproxyd {
 
 /// What is wrong with the options or the file, in one line that names the key, the file and the line.
@@ -24,6 +26,8 @@ struct web_config {
   std::filesystem::path token_file;        ///< empty: no token
   bool allow_open = false;                 ///< any address may be bound without a token
   std::vector<std::string> hosts;          ///< names besides localhost that a request may call a loopback server
+  access_policy access;
+  unsigned audit_days = 90;                ///< entries of the audit log are kept so long; 0: for ever
 };
 
 struct log_config {

@@ -157,6 +157,16 @@ std::vector<config_key> make_keys() {
       {"web.token_file", [](config& c, const config_value& v) { return set_path(c.web.token_file, v); }},
       {"web.allow_open", [](config& c, const config_value& v) { return set_flag(c.web.allow_open, v); }},
       {"web.hosts", [](config& c, const config_value& v) { return set_hosts(c.web.hosts, v); }},
+      {"web.registration", [](config& c, const config_value& v) {
+         return set_word<registration_policy>(c.web.access.registration, v, {{"open", registration_policy::open},
+                                                                             {"token", registration_policy::token},
+                                                                             {"off", registration_policy::off}});
+       }},
+      number("web.registrations_per_minute", SPX_AT(web.access.registrations.per_minute), 1, 1'000'000),
+      number("web.registrations_burst", SPX_AT(web.access.registrations.burst), 1, 1'000'000),
+      number("web.failed_logins_per_minute", SPX_AT(web.access.failed_logins.per_minute), 1, 1'000'000),
+      number("web.failed_logins_burst", SPX_AT(web.access.failed_logins.burst), 1, 1'000'000),
+      number("web.audit_days", SPX_AT(web.audit_days), 0, 36'500),
 
       {"db.url", [](config& c, const config_value& v) { return set_database(c.db.url, v); }},
       {"db.migrations", [](config& c, const config_value& v) { return set_path(c.db.migrations, v); }},

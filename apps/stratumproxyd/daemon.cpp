@@ -14,8 +14,10 @@
 #include <stratumproxy/proxy.hpp>
 
 #include "admin/access.hpp"
+#include "admin/access_upkeep.hpp"
 #include "admin/api.hpp"
 #include "admin/http_server.hpp"
+#include "admin/tokens.hpp"
 #include "endpoint.hpp"
 #include "event_log.hpp"
 #include "exporter.hpp"
@@ -38,8 +40,8 @@ std::string token_of(const config& settings) {
   return settings.web.token_file.empty() ? std::string() : read_token(settings.web.token_file);
 }
 
-void check_exposure(const config& settings, const endpoint& web, const std::string& token) {
-  if (!token.empty() || settings.web.allow_open || web.is_loopback()) return;
+void check_exposure(const config& settings, const endpoint& web, const std::string& token, const known_tokens& tokens) {
+  if (!token.empty() || tokens.had_rows() || settings.web.allow_open || web.is_loopback()) return;
   throw std::runtime_error(fmt::format("web.addr {} can be reached from elsewhere and there is no token: give --web.token-file FILE, "
                                        "or listen on 127.0.0.1, or set allow_open = true under [web]", web.text()));
 }
@@ -83,10 +85,9 @@ struct lead_nowhere {
 class daemon::impl {
  public:
   explicit impl(const config& settings) : log_(settings.log), series_(settings.metrics) {
-    // What is wrong with the configuration is said before the database is touched.
+    // What is wrong with the configuration is said before the database is touched, but for what depends on its tokens.
     const auto web = *parse_endpoint(settings.web.address);
-    auto token = token_of(settings);
-    check_exposure(settings, web, token);
+    const auto token = token_of(settings);
     warn_about(settings);
     if (const auto error = http_.bind(web)) {
       throw std::runtime_error(fmt::format("cannot listen on web.addr {}: {}; choose another with --web.addr", web.text(),
@@ -94,13 +95,16 @@ class daemon::impl {
     }
 
     database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
+    upkeep_.emplace(database_->access(), tokens_, log_);
+    check_exposure(settings, web, token, tokens_);
     tag_ = settings.metrics.tag;
     if (!tag_.empty()) hold_tag(*database_, tag_, log_);  // before the first miner comes
     account_cache_options cache;
     cache.on_change = [this](const auto& name, const auto& now_is) { moves_.account_changed(name, now_is); };
     accounts_.emplace(*database_, std::move(cache));
-    access_.emplace(http_.address(), settings.web.hosts);
-    access_->set_token(std::move(token));
+    access_.emplace(http_.address(), settings.web.hosts, tokens_);
+    set_access(settings, token);
+    upkeep_->start();
 
     if (!settings.record.file.empty()) {
       recorder_.emplace(settings.record, log_);
@@ -122,9 +126,10 @@ class daemon::impl {
     flusher_->start(settings.metrics.flush);
     monitor_.emplace(*database_, log_);
 
-    http_.set_guard([this](const http_request& request) { return access_->check(request); });
+    http_.set_guard([this](http_request& request) { return access_->check(request); });
     add_routes(http_, {.database = *database_,
                        .log = log_,
+                       .tokens = tokens_,
                        .on_changed = [this](const std::string& name) { accounts_->forget(name); },
                        .database_up = [this] { return monitor_->is_up(); },
                        .ready = [this] { return !draining_; },
@@ -139,6 +144,7 @@ class daemon::impl {
     http_.stop();
     if (flusher_) flusher_->stop();
     monitor_.reset();
+    upkeep_.reset();
     watcher_.reset();
     if (proxy_) proxy_->stop();
   }
@@ -148,13 +154,14 @@ class daemon::impl {
   }
 
   void reload(const config& settings) try {
-    auto token = token_of(settings);
-    check_exposure(settings, http_.address(), token);
+    const auto token = token_of(settings);
+    check_exposure(settings, http_.address(), token, tokens_);
     warn_about(settings);
-    access_->set_token(std::move(token));
+    set_access(settings, token);
     log_.set_level(settings.log.level);
     reload_ok_ = true;
-    log_.write(log_level::info, "reloaded", "token and log level; every other change needs a restart");
+    log_.write(log_level::info, "reloaded",
+               "token file, registration, limits of HTTP, audit_days and log level; every other change needs a restart");
   } catch (const std::exception& error) {
     refuse_reload(error.what());
   }
@@ -176,6 +183,12 @@ class daemon::impl {
   }
 
  private:
+  void set_access(const config& settings, const std::string& token) {
+    tokens_.set_file_token(token);
+    access_->set_policy(settings.web.access);
+    upkeep_->keep_audit(std::chrono::days(settings.web.audit_days));
+  }
+
   void warn_about(const config& settings) {
     if (!settings.web.token_file.empty() && is_world_readable(settings.web.token_file))
       log_.write(log_level::warning, "token_file_world_readable", settings.web.token_file.string());
@@ -204,7 +217,7 @@ class daemon::impl {
     const auto workers = series_.update(now.workers);
     return exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .workers = workers, .committed = committed,
                        .process = read_process_stats(), .database_up = monitor_->is_up(), .has_tag = flusher_->has_tag(),
-                       .reload_ok = reload_ok_});
+                       .reload_ok = reload_ok_, .http_answers = http_.answered(), .http_failed_logins = access_->failed_logins()});
   } catch (const std::runtime_error& error) {
     log_.write(log_level::error, "metrics_not_read", error.what());
     return std::nullopt;
@@ -222,6 +235,8 @@ class daemon::impl {
   std::string tag_;
   std::optional<totals_flusher> flusher_;
   std::optional<store_monitor> monitor_;
+  known_tokens tokens_;
+  std::optional<access_upkeep> upkeep_;
   std::optional<access_rules> access_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> reload_ok_{true};

@@ -17,7 +17,8 @@ class daemon {
   /// "stratumproxyd ready stratum=HOST:PORT web=HOST:PORT"
   [[nodiscard]] std::string ready_line() const;
 
-  /// Takes over what can change while it runs: the token and the log level. `settings` is already valid.
+  /// Takes over what can change while it runs: who may ask by HTTP, how long the audit log is, and the log level. `settings`
+  /// is already valid.
   void reload(const config& settings);
   /// Tells that the new configuration was refused.
   void refuse_reload(const std::string& why);

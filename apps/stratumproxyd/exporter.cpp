@@ -321,6 +321,15 @@ void add_round_trip(page& out, const metrics::latency_histogram& round_trip) {
   made.metric.push_back(std::move(metric));
 }
 
+void add_http(page& out, const exposition_input& input) {
+  auto& requests = out.family("proxy_http_requests_total", MetricType::Counter, "HTTP requests that were answered, by status");
+  for (const auto& [status, answers] : input.http_answers)
+    out.add(requests, {{"code", std::to_string(status)}}, static_cast<double>(answers));
+  auto& failed = out.family("proxy_http_authentications_failed_total", MetricType::Counter,
+                            "HTTP requests with a token that is not known");
+  out.add(failed, {}, static_cast<double>(input.http_failed_logins));
+}
+
 void add_process(page& out, const process_stats& process) {
   const auto value = [](std::uint64_t figure) { return static_cast<double>(figure); };
   out.process("process_cpu_seconds_total", MetricType::Counter, "User and system CPU time", process.cpu_seconds);
@@ -353,6 +362,7 @@ std::string exposition(const exposition_input& input) {
   out.gauge("proxy_config_last_reload_successful", "1 unless the last reload found a bad configuration", input.reload_ok ? 1 : 0);
   out.add(out.family("proxy_build_info", MetricType::Gauge, "Always 1; the version is a label"),
           {{"version", std::string(input.version)}}, 1);
+  add_http(out, input);
   add_process(out, input.process);
   return worker_text(input.tag, input.workers) + out.text();
 }

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <stratumproxy/metrics.hpp>
 
@@ -23,6 +26,8 @@ struct exposition_input {
   bool database_up = false;
   bool has_tag = true;       ///< no other proxy writes totals under this one's tag
   bool reload_ok = true;     ///< whether the last SIGHUP found a good configuration
+  std::vector<std::pair<int, std::uint64_t>> http_answers = {};  ///< by status
+  std::uint64_t http_failed_logins = 0;
 };
 
 /// The metrics in Prometheus' text format 0.0.4. Rows with equal labels are added up: a series appears once.

@@ -29,14 +29,15 @@ struct served_api {
   metrics::snapshot now;
   std::atomic<bool> readable{true};  ///< the counters
   std::atomic<metrics::scope> asked{};  ///< of the last snapshot
+  stratumproxyd::known_tokens tokens;
   std::unique_ptr<stratumproxyd::access_rules> access;
   stratumproxyd::http_server server;
 
   explicit served_api(const std::string& token = "") {
     REQUIRE_FALSE(server.bind({"127.0.0.1", 0}));
-    access = std::make_unique<stratumproxyd::access_rules>(server.address(), std::vector<std::string>{});
-    access->set_token(token);
-    server.set_guard([this](const stratumproxyd::http_request& request) { return access->check(request); });
+    access = std::make_unique<stratumproxyd::access_rules>(server.address(), std::vector<std::string>{}, tokens);
+    tokens.set_file_token(token);
+    server.set_guard([this](stratumproxyd::http_request& request) { return access->check(request); });
     const auto note = [this](const std::string& name) {
       changed.write({.event = name, .session = {}, .worker = {}, .account = {}, .pool = {}, .detail = {}});
     };
@@ -46,6 +47,7 @@ struct served_api {
     };
     stratumproxyd::add_routes(server, {.database = database,
                                        .log = log,
+                                       .tokens = tokens,
                                        .on_changed = note,
                                        .database_up = [this] { return !database.down; },
                                        .ready = [this] { return ready.load(); },

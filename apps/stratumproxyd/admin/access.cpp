@@ -1,24 +1,45 @@
 #include "admin/access.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "config.hpp"
+#include "store/text.hpp"
 
 namespace stratumproxyd {
 namespace {
 
-// Takes a time that depends on the presented text alone.
-bool equal_in_constant_time(std::string_view secret, std::string_view presented) {
-  volatile unsigned char difference = secret.size() == presented.size() ? 0 : 1;
-  for (std::size_t i = 0; i < presented.size(); ++i)
-    difference = static_cast<unsigned char>(difference | (secret[i % secret.size()] ^ presented[i]));
-  return difference == 0;
+bool is_registration(const http_request& request) {
+  return request.path == "/api/v1/users" && (request.method == "POST" || request.method == "PUT");
 }
 
-bool is_open(const http_request& request) {
-  if (!request.path.starts_with("/api/")) return true;
-  return request.path == "/api/v1/users" && (request.method == "POST" || request.method == "PUT");
+bool suffices(token_role role, const http_request& request) {
+  switch (role) {
+    case token_role::admin: return true;
+    case token_role::read_only: return request.method == "GET" || request.method == "HEAD";
+    case token_role::register_only: return is_registration(request);
+  }
+  return false;
+}
+
+// Empty when none is given.
+std::string_view given_token(std::string_view authorization) {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() <= scheme.size() || lower_case(authorization.substr(0, scheme.size())) != scheme) return {};
+  return authorization.substr(scheme.size());
+}
+
+http_response too_many(std::string_view what, std::chrono::seconds wait) {
+  auto refused = http_error(429, what);
+  refused.headers.emplace_back("Retry-After", std::to_string(wait.count()));
+  return refused;
+}
+
+http_response token_needed(std::string_view why) {
+  auto refused = http_error(401, why);
+  refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return refused;
 }
 
 // "HOST[:PORT]" without its port, in the form of endpoint::host.
@@ -31,15 +52,15 @@ std::optional<std::string> host_part(std::string_view host) {
 
 }  // namespace
 
-access_rules::access_rules(const endpoint& bound, std::vector<std::string> hosts)
-    : loopback_(bound.is_loopback()), hosts_(std::move(hosts)), token_(std::make_shared<const std::string>()) {
+access_rules::access_rules(const endpoint& bound, std::vector<std::string> hosts, known_tokens& tokens)
+    : loopback_(bound.is_loopback()), hosts_(std::move(hosts)), tokens_(tokens) {
   hosts_.insert(hosts_.end(), {"localhost", "127.0.0.1", "::1", bound.host});
 }
 
-void access_rules::set_token(std::string token) {
-  auto fresh = std::make_shared<const std::string>(std::move(token));
-  const std::lock_guard lock(mutex_);
-  token_ = std::move(fresh);
+void access_rules::set_policy(const access_policy& policy) {
+  registration_ = policy.registration;
+  registrations_.set(policy.registrations);
+  failed_logins_.set(policy.failed_logins);
 }
 
 bool access_rules::is_known_host(std::string_view host) const {
@@ -47,32 +68,57 @@ bool access_rules::is_known_host(std::string_view host) const {
   return name && std::ranges::find(hosts_, *name) != hosts_.end();
 }
 
-bool access_rules::has_token(std::string_view authorization) const {
-  std::shared_ptr<const std::string> token;
-  {
-    const std::lock_guard lock(mutex_);
-    token = token_;
-  }
-  if (token->empty()) return true;
-  constexpr std::string_view scheme = "bearer ";
-  const auto same_letter = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; };
-  if (authorization.size() <= scheme.size() || !std::equal(authorization.begin(), authorization.begin() + scheme.size(), scheme.begin(), same_letter))
-    return false;
-  return equal_in_constant_time(*token, authorization.substr(scheme.size()));
-}
-
-std::optional<http_response> access_rules::check(const http_request& request) const {
+std::optional<http_response> access_rules::check_site(const http_request& request) const {
   // DNS rebinding: a page whose name was made to point here reaches a loopback server, under that name.
   if (loopback_ && !request.host.empty() && !is_known_host(request.host))
     return http_error(403, "this server is not known under that Host");
   if (!request.origin.empty() && request.origin != "http://" + request.host && request.origin != "https://" + request.host)
     return http_error(403, "requests of other sites are refused");
   if (request.fetch_site == "cross-site") return http_error(403, "requests of other sites are refused");
-  if (!is_open(request) && !has_token(request.authorization)) {
-    auto refused = http_error(401, "a bearer token is needed");
-    refused.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return refused;
-  }
+  return std::nullopt;
+}
+
+std::optional<token_bearer> access_rules::bearer_of(const http_request& request, time_point now) {
+  const auto token = given_token(request.authorization);
+  if (token.empty()) return std::nullopt;
+  auto bearer = tokens_.find(token);
+  // Whoever goes on trying learns nothing more. Long random tokens cannot be hit by trying, so that their bearers are not kept
+  // waiting by others behind the same address.
+  if (bearer && bearer->is_guessable && failed_logins_.is_empty(request.address, now)) return std::nullopt;
+  return bearer;
+}
+
+std::optional<http_response> access_rules::refuse_stranger(const http_request& request, time_point now) {
+  if (request.authorization.empty()) return token_needed("a bearer token is needed");
+  ++failed_;
+  if (const auto wait = failed_logins_.take(request.address, now))
+    return too_many("too many requests with a wrong token", *wait);
+  return token_needed("the bearer token is not known");
+}
+
+std::optional<http_response> access_rules::check_registration(http_request& request, const std::optional<token_bearer>& bearer,
+                                                              time_point now) {
+  // Where nobody ever made a token, whoever reaches the loopback address may do everything.
+  const bool unlimited = loopback_ && !tokens_.any();
+  request.actor = bearer ? bearer->name : nobody_name;
+  if (unlimited || (bearer && suffices(bearer->role, request))) return std::nullopt;
+  if (const auto wait = registrations_.take(request.address, now))
+    return too_many("too many registrations from this address; a token that may register has no such limit", *wait);
+  return std::nullopt;
+}
+
+std::optional<http_response> access_rules::check(http_request& request, time_point now) {
+  if (auto refused = check_site(request)) return refused;
+  if (!request.path.starts_with("/api/")) return std::nullopt;
+  const auto policy = registration_.load();
+  const bool registers = is_registration(request);
+  if (registers && policy == registration_policy::off) return http_error(403, "registration is off on this server");
+  const auto bearer = bearer_of(request, now);
+  if (registers && policy == registration_policy::open) return check_registration(request, bearer, now);
+  if (bearer && !suffices(bearer->role, request))
+    return http_error(403, std::string("the role of this token, ").append(name(bearer->role)).append(", does not allow that"));
+  if (!bearer && (registers || tokens_.any())) return refuse_stranger(request, now);
+  request.actor = bearer ? bearer->name : nobody_name;
   return std::nullopt;
 }
 

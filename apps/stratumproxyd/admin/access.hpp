@@ -1,39 +1,55 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "admin/access_policy.hpp"
 #include "admin/http.hpp"
+#include "admin/rate_limit.hpp"
+#include "admin/tokens.hpp"
 #include "endpoint.hpp"
 
 namespace stratumproxyd {
 
-/// Who may ask what: the bearer token, and what keeps a web page in somebody's browser from asking in their place.
+/// Who may ask what: bearer tokens and their roles, and what keeps a web page in somebody's browser from asking in their place.
 /// Thread: any.
 class access_rules {
  public:
-  /// `bound` is the address that is served; `hosts` are further names for it.
-  access_rules(const endpoint& bound, std::vector<std::string> hosts);
+  using time_point = rate_limit::time_point;
 
-  /// Empty: no token is needed.
-  void set_token(std::string token);
+  /// `bound` is the address that is served; `hosts` are further names for it. The tokens are borrowed.
+  access_rules(const endpoint& bound, std::vector<std::string> hosts, known_tokens& tokens);
 
-  /// An answer when the request must not be served.
-  [[nodiscard]] std::optional<http_response> check(const http_request& request) const;
+  void set_policy(const access_policy& policy);
+
+  /// An answer when the request must not be served; else its actor is set.
+  [[nodiscard]] std::optional<http_response> check(http_request& request, time_point now = std::chrono::steady_clock::now());
+
+  /// Requests with a wrong token, since the start.
+  [[nodiscard]] std::uint64_t failed_logins() const noexcept { return failed_; }
 
  private:
   [[nodiscard]] bool is_known_host(std::string_view host) const;
-  [[nodiscard]] bool has_token(std::string_view authorization) const;
+  [[nodiscard]] std::optional<http_response> check_site(const http_request& request) const;
+  [[nodiscard]] std::optional<http_response> check_registration(http_request& request, const std::optional<token_bearer>& bearer,
+                                                                time_point now);
+  [[nodiscard]] std::optional<http_response> refuse_stranger(const http_request& request, time_point now);
+  [[nodiscard]] std::optional<token_bearer> bearer_of(const http_request& request, time_point now);
 
   bool loopback_;
   std::vector<std::string> hosts_;
-  mutable std::mutex mutex_;
-  std::shared_ptr<const std::string> token_;
+  known_tokens& tokens_;
+  std::atomic<registration_policy> registration_{registration_policy::open};
+  rate_limit registrations_{access_policy{}.registrations};
+  rate_limit failed_logins_{access_policy{}.failed_logins};
+  std::atomic<std::uint64_t> failed_{0};
 };
 
 /// Reads a token: one line of 8 to 512 printable characters. Throws config_error, which never shows it.

@@ -38,10 +38,12 @@ http_response metrics_page(const api_context& context) {
 }
 
 /// Turns what a handler throws into an answer. Texts of the database may quote values, so they are not shown.
+/// What a request changed is written down when it is done.
 http_handler guarded(const api_context& context, std::function<http_response(const http_request&)> handler) {
-  return [&log = context.log, handler = std::move(handler)](const http_request& request) {
+  return [context, &log = context.log, handler = std::move(handler)](const http_request& request) {
     try {
       auto answer = handler(request);
+      if (request.method != "GET" && request.method != "HEAD" && answer.status < 300) write_audit(context, request, answer);
       // What a large page took would stay with the process.
       if (answer.body.size() > 1'048'576) ::malloc_trim(0);
       return answer;
@@ -95,6 +97,10 @@ void add_routes(http_server& server, const api_context& context) {
   add("POST", "/api/v1/algorithms", add_algorithm);
   add("GET", "/api/v1/pools", list_pools);
   add("POST", "/api/v1/pools", add_pool);
+  add("GET", "/api/v1/tokens", list_tokens);
+  add("POST", "/api/v1/tokens", add_token);
+  add("DELETE", "/api/v1/tokens/{name}", remove_token);
+  add("GET", "/api/v1/audit", list_audit);
   add("GET", "/healthz", health);
   add("GET", "/readyz", readiness);
   add("GET", "/metrics", metrics_page);

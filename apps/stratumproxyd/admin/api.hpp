@@ -9,6 +9,7 @@
 
 #include "admin/http.hpp"
 #include "admin/http_server.hpp"
+#include "admin/tokens.hpp"
 #include "store/store.hpp"
 
 namespace stratumproxyd {
@@ -17,6 +18,7 @@ namespace stratumproxyd {
 struct api_context {
   store& database;
   stratumproxy::log_sink& log;
+  known_tokens& tokens;
   std::function<void(const std::string& name)> on_changed;  ///< an account was registered, changed or removed
   std::function<bool()> database_up;
   std::function<bool()> ready;        ///< listening, and not draining

@@ -1,9 +1,11 @@
 #include "admin/exchange_stream.hpp"
 
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -73,6 +75,16 @@ ssize_t exchange_stream::write(const char* bytes, size_t size) {
 void exchange_stream::get_remote_ip_and_port(std::string& ip, int& port) const {
   ip.clear();
   port = 0;
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  std::array<char, NI_MAXHOST> text{};
+  if (::getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&peer), size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+    return;
+  ip = text.data();
+  // An IPv4 client of an IPv6 listener.
+  constexpr std::string_view mapped = "::ffff:";
+  if (ip.starts_with(mapped) && ip.find('.') != std::string::npos) ip.erase(0, mapped.size());
 }
 
 void exchange_stream::get_local_ip_and_port(std::string& ip, int& port) const {

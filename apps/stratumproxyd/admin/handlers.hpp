@@ -26,6 +26,16 @@ http_response add_algorithm(const api_context& context, const http_request& requ
 http_response list_pools(const api_context& context);
 http_response add_pool(const api_context& context, const http_request& request);
 
+// tokens_api.cpp
+http_response list_tokens(const api_context& context);
+http_response add_token(const api_context& context, const http_request& request);
+http_response remove_token(const api_context& context, const http_request& request);
+
+// audit_api.cpp
+http_response list_audit(const api_context& context, const http_request& request);
+/// Notes the change that this answer tells of in the audit log; in the program's own where that cannot be written.
+void write_audit(const api_context& context, const http_request& request, const http_response& answer);
+
 /// The answer to a write that did nothing. `error` says why; where it is empty, the outcome does.
 [[nodiscard]] http_response refused(write_outcome outcome, std::string_view error);
 

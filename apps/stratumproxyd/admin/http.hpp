@@ -11,6 +11,8 @@ namespace stratumproxyd {
 
 struct http_request {
   std::string method;
+  std::string address;        ///< of the client, or of the proxy before it
+  std::string actor;          ///< who asks, for the audit log; set by the guard
   std::string path;           ///< as sent, without the query
   std::string host;           ///< as sent, with its port
   std::string origin;
@@ -23,17 +25,27 @@ struct http_request {
   std::string body;           ///< empty while the guard is asked
 };
 
+/// What a request changed, for the audit log; without a secret.
+struct change_note {
+  std::string action;      ///< "user.register", "pool.add", ...; empty: nothing was changed
+  std::string subject;     ///< name of the account, pool, token, ...
+  std::string detail = {};
+};
+
 struct http_response {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
+  /// Of a request that may change something: where a handler says nothing, method and path stand in the audit log.
+  std::optional<change_note> change = {};
 };
 
 /// Called on several threads at once.
 using http_handler = std::function<http_response(const http_request&)>;
-/// Called before the route is looked up and before the body is read. An answer ends the request.
-using http_guard = std::function<std::optional<http_response>(const http_request&)>;
+/// Called before the route is looked up and before the body is read. An answer ends the request; without one the handler
+/// finds the actor that was set here.
+using http_guard = std::function<std::optional<http_response>(http_request&)>;
 
 /// The one shape of every error: {"name":"","error":"<text>"}.
 [[nodiscard]] http_response http_error(int status, std::string_view text);

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -71,6 +73,8 @@ struct connection {
 
 // What this worker thread serves: the library does not hand its stream to the handlers.
 thread_local const exchange_stream* served_here = nullptr;
+// Who asks for it, as the guard found out.
+thread_local std::string actor_here;
 
 /// The part of the library that is used: the parser of requests and the table of routes.
 class library : public httplib::Server {
@@ -84,6 +88,8 @@ class library : public httplib::Server {
 http_request to_request(const httplib::Request& from) {
   http_request out;
   out.method = from.method;
+  out.address = from.remote_addr;
+  out.actor = actor_here;
   out.path = from.target.substr(0, from.target.find('?'));
   out.host = from.get_header_value("Host");
   out.origin = from.get_header_value("Origin");
@@ -156,6 +162,7 @@ class http_server::impl {
     library_.set_error_handler(httplib::Server::Handler([](const httplib::Request&, httplib::Response& out) {
       if (out.body.empty()) fill(out, http_error(out.status, "the request is malformed"));
     }));
+    library_.set_logger([this](const httplib::Request&, const httplib::Response& out) { count(out.status); });
     library_.set_keep_alive_max_count(limits.requests);
     library_.set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(limits.head).count());
   }
@@ -205,6 +212,13 @@ class http_server::impl {
   }
 
   void set_guard(http_guard guard) { guard_ = std::move(guard); }
+
+  [[nodiscard]] std::vector<std::pair<int, std::uint64_t>> answered() const {
+    std::vector<std::pair<int, std::uint64_t>> out;
+    for (std::size_t i = 0; i < answered_.size(); ++i)
+      if (const auto many = answered_[i].load(std::memory_order_relaxed)) out.emplace_back(static_cast<int>(i), many);
+    return out;
+  }
 
   std::error_code bind(const endpoint& where) {
     addrinfo hints{};
@@ -257,9 +271,12 @@ class http_server::impl {
  private:
   using connection_ptr = std::unique_ptr<connection>;
 
-  std::optional<http_response> admit(const http_request& request) const {
-    if (guard_)
-      if (auto refused = guard_(request)) return refused;
+  std::optional<http_response> admit(http_request request) const {
+    if (guard_) {
+      auto refused = guard_(request);
+      actor_here = std::move(request.actor);
+      if (refused) return refused;
+    }
     std::string allowed;
     for (const auto& [method, path] : routes_) {
       if (!fits(path, request.path)) continue;
@@ -381,8 +398,9 @@ class http_server::impl {
   }
 
   // So short an answer fits into the socket's buffer; if it does not, the client never read the ones before.
-  static bool refuse(connection& each, const head_error& error) {
+  bool refuse(connection& each, const head_error& error) {
     const auto text = refusal(error);
+    count(error.status);
     if (::send(each.socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return false;
     linger(each);
     return true;
@@ -432,6 +450,7 @@ class http_server::impl {
     exchange_stream stream(each.socket.get(), head.text, each.buffer, head.has_body,
                            {limits_.body, limits_.answer, 8 * max_body_bytes});
     served_here = &stream;
+    actor_here.clear();
     const bool answered = library_.exchange(stream, !keep);
     served_here = nullptr;
     if (stream.is_broken()) return false;
@@ -440,7 +459,13 @@ class http_server::impl {
     return true;
   }
 
+  void count(int status) {
+    if (status >= 0 && static_cast<std::size_t>(status) < answered_.size())
+      answered_[static_cast<std::size_t>(status)].fetch_add(1, std::memory_order_relaxed);
+  }
+
   const http_limits limits_;
+  std::array<std::atomic<std::uint64_t>, 600> answered_{};  // by status
   library library_;
   http_guard guard_;
   std::vector<std::pair<std::string, std::string>> routes_;
@@ -469,6 +494,7 @@ void http_server::route(const std::string& method, const std::string& path, http
   impl_->route(method, path, std::move(handler));
 }
 void http_server::set_guard(http_guard guard) { impl_->set_guard(std::move(guard)); }
+std::vector<std::pair<int, std::uint64_t>> http_server::answered() const { return impl_->answered(); }
 std::error_code http_server::bind(const endpoint& where) { return impl_->bind(where); }
 endpoint http_server::address() const { return impl_->address(); }
 void http_server::start() { impl_->start(); }

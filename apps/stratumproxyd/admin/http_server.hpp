@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "admin/http.hpp"
 #include "endpoint.hpp"
@@ -36,6 +39,9 @@ class http_server {
   /// is sent; it may end in /{name}, for 1 to 64 letters, digits, - and _.
   void route(const std::string& method, const std::string& path, http_handler handler);
   void set_guard(http_guard guard);
+
+  /// How many answers were given with each status, since the start; those with none are left out.
+  [[nodiscard]] std::vector<std::pair<int, std::uint64_t>> answered() const;
 
   /// Binds and listens; start() begins to answer. Port 0 picks a free one.
   [[nodiscard]] std::error_code bind(const endpoint& where);

@@ -66,6 +66,18 @@ std::vector<metrics::route_row> running_routes(const user_record& account, const
   return out;
 }
 
+// For the audit log: where the hashrate went, and whose it is. Passwords are left out.
+template <class Route>
+std::string in_words(const std::vector<Route>& routes, std::string_view mode) {
+  std::string out;
+  for (const auto& route : routes) {
+    out.append(out.empty() ? "" : ", ").append(route.pool).append(" ").append(route.user);
+    if (route.weight > 0) out.append(" weight ").append(std::to_string(route.weight));
+  }
+  if (!mode.empty()) out.append(out.empty() ? "" : "; ").append("mode ").append(mode);
+  return out;
+}
+
 http_response answer(const user_record& account, const metrics::snapshot& now) {
   std::uint64_t workers = 0;
   double hashrate = 0;
@@ -125,7 +137,11 @@ http_response register_user(const api_context& context, const http_request& requ
   if (result.outcome != write_outcome::created && result.outcome != write_outcome::exists)
     return refused(result.outcome, result.error);
   if (context.on_changed) context.on_changed(result.name);
-  return http_named(201, result.name);
+  auto answer = http_named(201, result.name);
+  answer.change.emplace();
+  if (result.outcome == write_outcome::created)
+    answer.change = {"user.register", result.name, in_words(routes, mode ? name(*mode) : std::string_view())};
+  return answer;
 }
 
 http_response show_user(const api_context& context, const http_request& request) {
@@ -150,13 +166,22 @@ http_response change_user(const api_context& context, const http_request& reques
   const auto found = context.database.user(request.parameter);
   if (!found) return refused(write_outcome::unknown_user, {});
   // It is done, so the answer says so, even where nothing is known of what runs.
-  return answer(*found, context.snapshot(metrics::scope::everything).value_or(metrics::snapshot{}));
+  auto response = answer(*found, context.snapshot(metrics::scope::everything).value_or(metrics::snapshot{}));
+  response.change.emplace();
+  if (result.outcome == write_outcome::changed) {
+    const auto mode = !change.mode ? std::string_view() : *change.mode ? name(**change.mode) : "of the pools";
+    response.change = {"user.change", request.parameter,
+                       in_words(change.routes.value_or(std::vector<user_change::route>()), mode)};
+  }
+  return response;
 }
 
 http_response remove_user(const api_context& context, const http_request& request) {
   if (!context.database.remove_user(request.parameter)) return refused(write_outcome::unknown_user, {});
   if (context.on_changed) context.on_changed(request.parameter);
-  return http_named(200, request.parameter);
+  auto answer = http_named(200, request.parameter);
+  answer.change = {"user.remove", request.parameter};
+  return answer;
 }
 
 }  // namespace stratumproxyd

@@ -95,6 +95,12 @@ addr = "[::1]:2"
 token_file = "/t"
 allow_open = true
 hosts = ["Farm.Example"]
+registration = "token"
+registrations_per_minute = 33
+registrations_burst = 34
+failed_logins_per_minute = 35
+failed_logins_burst = 36
+audit_days = 37
 [db]
 url = "postgresql://h/d"
 migrations = "/m"
@@ -177,6 +183,12 @@ connections = 32
   CHECK(settings.web.token_file == "/t");
   CHECK(settings.web.allow_open);
   CHECK(settings.web.hosts == std::vector<std::string>{"farm.example"});
+  CHECK(settings.web.access.registration == registration_policy::token);
+  CHECK(settings.web.access.registrations.per_minute == 33);
+  CHECK(settings.web.access.registrations.burst == 34);
+  CHECK(settings.web.access.failed_logins.per_minute == 35);
+  CHECK(settings.web.access.failed_logins.burst == 36);
+  CHECK(settings.web.audit_days == 37);
   CHECK(settings.db.url == "postgresql://h/d");
   CHECK(settings.db.migrations == "/m");
   CHECK(settings.log.level == stratumproxy::log_level::warning);
@@ -274,6 +286,9 @@ TEST_CASE("values of the wrong type or out of range are refused with their line"
   for (const std::string line : {
            "[stratum]\naddr = 3333", "[stratum]\naddr = \"nowhere\"", "[stratum]\naddr = [\"127.0.0.1:1\"]", "[stratum]\nthreads = -1",
            "[stratum]\nthreads = 1.5", "[web]\nallow_open = 1", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
+           "[web]\nregistration = \"closed\"", "[web]\nregistration = false", "[web]\nregistrations_per_minute = 0",
+           "[web]\nregistrations_burst = 0", "[web]\nfailed_logins_per_minute = 1.5", "[web]\nfailed_logins_burst = -1",
+           "[web]\naudit_days = -1",
            "[db]\nurl = \"mysql://x\"", "[db]\nurl = \"sqlite:\"", "[log]\nlevel = \"loud\"", "[log]\nformat = true",
            "[metrics]\ntag = 5", "[metrics]\ntag = \"a\\nb\"", "[metrics]\nwindow_seconds = 0", "[metrics]\nwindow_seconds = -1",
            "[metrics]\nworker_label = \"name\"", "[metrics]\nmax_workers = -1", "[metrics]\nmax_workers = 1000001",
