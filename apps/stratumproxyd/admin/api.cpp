@@ -43,7 +43,10 @@ http_handler guarded(const api_context& context, std::function<http_response(con
   return [context, &log = context.log, handler = std::move(handler)](const http_request& request) {
     try {
       auto answer = handler(request);
-      if (request.method != "GET" && request.method != "HEAD" && answer.status < 300) write_audit(context, request, answer);
+      if (request.method != "GET" && request.method != "HEAD" && answer.status < 300) {
+        const auto change = answer.change.value_or(change_note{request.method + ' ' + request.path, request.parameter});
+        if (!change.action.empty()) write_audit(context, request, change);
+      }
       // What a large page took would stay with the process.
       if (answer.body.size() > 1'048'576) ::malloc_trim(0);
       return answer;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,19 +69,13 @@ http_response list_audit(const api_context& context, const http_request& request
   return out.done();
 }
 
-void write_audit(const api_context& context, const http_request& request, const http_response& answer) {
-  audit_entry entry{.at = {},
-                    .actor = request.actor,
-                    .address = request.address,
-                    .action = request.method + ' ' + request.path,
-                    .subject = request.parameter,
-                    .detail = {}};
-  if (answer.change) {
-    if (answer.change->action.empty()) return;
-    entry.action = answer.change->action;
-    entry.subject = answer.change->subject;
-    entry.detail = answer.change->detail;
-  }
+void write_audit(const api_context& context, const http_request& request, const change_note& change) {
+  const audit_entry entry{.at = {},
+                          .actor = request.actor,
+                          .address = request.address,
+                          .action = change.action,
+                          .subject = change.subject,
+                          .detail = change.detail};
   try {
     context.database.access().add_audit(entry);
   } catch (const std::exception&) {

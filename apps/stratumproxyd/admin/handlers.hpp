@@ -33,8 +33,9 @@ http_response remove_token(const api_context& context, const http_request& reque
 
 // audit_api.cpp
 http_response list_audit(const api_context& context, const http_request& request);
-/// Notes the change that this answer tells of in the audit log; in the program's own where that cannot be written.
-void write_audit(const api_context& context, const http_request& request, const http_response& answer);
+/// Notes a change that this request made in the audit log; in the program's own where that cannot be written. For a handler that
+/// may yet fail when it is done; of the others, the answer tells it.
+void write_audit(const api_context& context, const http_request& request, const change_note& change);
 
 /// The answer to a write that did nothing. `error` says why; where it is empty, the outcome does.
 [[nodiscard]] http_response refused(write_outcome outcome, std::string_view error);

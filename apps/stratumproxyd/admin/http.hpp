@@ -37,7 +37,8 @@ struct http_response {
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
-  /// Of a request that may change something: where a handler says nothing, method and path stand in the audit log.
+  /// What a request that is not a GET changed, to be written to the audit log. Where the handler of one that went well says
+  /// nothing, method and path stand there.
   std::optional<change_note> change = {};
 };
 

@@ -162,17 +162,17 @@ http_response change_user(const api_context& context, const http_request& reques
   const auto result = context.database.change_user(request.parameter, change);
   if (result.outcome != write_outcome::changed && result.outcome != write_outcome::exists)
     return refused(result.outcome, result.error);
-  if (result.outcome == write_outcome::changed && context.on_changed) context.on_changed(request.parameter);
+  if (result.outcome == write_outcome::changed) {
+    if (context.on_changed) context.on_changed(request.parameter);
+    const auto mode = !change.mode ? std::string_view() : *change.mode ? name(**change.mode) : "of the pools";
+    write_audit(context, request,
+                {"user.change", request.parameter, in_words(change.routes.value_or(std::vector<user_change::route>()), mode)});
+  }
   const auto found = context.database.user(request.parameter);
   if (!found) return refused(write_outcome::unknown_user, {});
   // It is done, so the answer says so, even where nothing is known of what runs.
   auto response = answer(*found, context.snapshot(metrics::scope::everything).value_or(metrics::snapshot{}));
-  response.change.emplace();
-  if (result.outcome == write_outcome::changed) {
-    const auto mode = !change.mode ? std::string_view() : *change.mode ? name(**change.mode) : "of the pools";
-    response.change = {"user.change", request.parameter,
-                       in_words(change.routes.value_or(std::vector<user_change::route>()), mode)};
-  }
+  response.change.emplace();  // written already
   return response;
 }
 
