@@ -27,6 +27,7 @@ PUBLIC_LAYER = {
     "metrics.hpp": "metrics",
     "proxy.hpp": "facade",
     "asio.hpp": "facade",
+    "bans.hpp": "net",
 }
 
 PUBLIC = "libstratumproxy/include/stratumproxy/"

@@ -156,12 +156,34 @@ TEST_CASE("the share laws hold whatever happens to accounts with several pools")
           }
         }
         break;
+      case 16:
+        // An operator's hand. Where it is unknown it may be on its way from one shard to the other.
+        for (const auto& shard : all.shards) {
+          if (worker && worker->open) (void)shard->manager->move_worker(worker->origin, all.accounts[name_of(dice(6))], all.now);
+        }
+        break;
+      case 17:
+        for (const auto& shard : all.shards) {
+          if (worker && dice(3) == 0) (void)shard->manager->disconnect(worker->origin, "by an operator", all.now);
+        }
+        break;
+      case 18:
+        for (const auto& shard : all.shards) {
+          const auto whom = dice(10) == 0 ? name_of(dice(6)) : std::string();
+          const auto where = dice(10) == 0 ? "10.0.0." + std::to_string(dice(4)) : std::string();
+          shard->manager->bans_changed([whom, where](std::string_view address, std::string_view account) {
+            static const std::string why = "for a while";
+            return (address.empty() ? account == whom : address == where) ? &why : nullptr;
+          }, all.now);
+        }
+        break;
       default:
         if (worker && worker->open && worker->has_job()) {
           (void)worker->submit(worker->jobs[worker->jobs.size() - 1 - dice(std::min<unsigned>(5, static_cast<unsigned>(worker->jobs.size())))]);
         }
     }
   }
+  for (const auto& shard : all.shards) shard->manager->bans_changed({}, all.now);
   for (auto* one : pools) {
     one->up = true;
     one->answers_shares = true;

@@ -437,7 +437,8 @@ void world::remove_account(const std::string& name) {
 std::shared_ptr<miner> world::connect(unsigned which, const std::string& address) {
   auto made = std::make_shared<miner>(*this, which, address);
   static constexpr unsigned first_port = 10'000;
-  made->channel = shards[which]->manager->accept(address + ":" + std::to_string(first_port + random() % 50'000), address, now);
+  made->origin = address + ":" + std::to_string(first_port + random() % 50'000);
+  made->channel = shards[which]->manager->accept(made->origin, address, now);
   shards[which]->channels[made->channel] = made;
   return made;
 }

@@ -116,6 +116,7 @@ class miner final : public peer {
   world& all;
   unsigned shard_index;
   std::string address;
+  std::string origin;  // its host:port
   stratumproxy::session::channel_id channel{};
 
  private:

@@ -9,9 +9,11 @@
 #include <asio/post.hpp>
 
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/bans.hpp"
 #include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
+#include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
 
 namespace stratumproxy {
@@ -47,6 +49,14 @@ class asio_proxy {
 
   /// As proxy::account_changed.
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
+
+  /// As proxy::disconnect, but answers by `done`, called from the io_context: with false, too, when the proxy is not running. Never, if
+  /// it is stopped meanwhile.
+  void disconnect(std::string worker, std::string words, std::function<void(bool)> done);
+  /// As proxy::move_worker; likewise, with move_outcome::unavailable.
+  void move_worker(std::string worker, std::shared_ptr<const account> to, std::function<void(move_outcome)> done);
+  /// As proxy::set_bans.
+  void set_bans(std::shared_ptr<const ban_list> bans);
 
   /// A copy of the counters. Empty when not running.
   [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything) const;

@@ -71,6 +71,12 @@ struct worker_row {
   double difficulty = 0;  ///< in force for the worker's next job; 0 before the pool said any
   double hashrate = 0;    ///< hashes per second over the window
   std::uint32_t version_mask = 0;
+  std::string mark{};           ///< hex: what it has for an extranonce1; empty where it has the pool's own
+  unsigned miner_bytes = 0;     ///< of the extranonce2, those that it counts itself
+  double connected_seconds = 0; ///< of its connection; of the last one while its session is kept
+  std::optional<double> last_share_seconds{};  ///< since it last sent a share, on whichever pool
+  double kept_seconds = 0;      ///< since its connection was lost; 0 while it is up
+  double expires_seconds = 0;   ///< until its session ends, unless it comes back; 0 while it is up
   double best_share = 0;  ///< the highest difficulty that a checked share of it would have met; 0: none was checked
   share_counts shares;
 };

@@ -1,12 +1,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/bans.hpp"
 #include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
+#include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/result.hpp"
 #include "stratumproxy/version.hpp"
@@ -38,6 +42,24 @@ class proxy {
   /// The account is another than it was found before, or (null) is there no more: its workers move to its pools at once, without
   /// a disconnect, or are let go. Does not wait for them. Of several revisions the highest counts.
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
+
+  /// Ends the connection of the miner with this HOST:PORT, which is shown `words` before, unless they are empty; its session is not
+  /// kept, and one that is kept for it ends. Counted with the reason "operator". False when there is no such miner. Waits for each shard's
+  /// next free moment; nothing when not running, or when a shard did not answer within 5 s.
+  [[nodiscard]] std::optional<bool> disconnect(const std::string& worker, const std::string& words);
+  /// The miner with this HOST:PORT mines for the account `to`, which must not be null, from now on: as if it had authorized as it, without a
+  /// disconnect. It may go on submitting under its old name, and is moved again by its next authorize. Waits likewise.
+  [[nodiscard]] move_outcome move_worker(const std::string& worker, std::shared_ptr<const account> to);
+  /// Who is not served from now on, in place of those before; null: nobody is banned. May be set before the start, too, and stays for the
+  /// next one. New connections of a banned address are closed unread (connections_refused, reason "banned"), authorizes as a banned account
+  /// are refused with error 24, and workers that are there are told and closed (reason "banned") within seconds. Does not wait for it.
+  void set_bans(std::shared_ptr<const ban_list> bans);
+
+  /// Addresses whose miners were closed at least so often within a minute for unusable lines, failed logins or invalid shares (the reasons
+  /// error_budget, login_failed, invalid_shares): whom a program may want to ban. Each is told once, and counted anew.
+  [[nodiscard]] std::vector<std::string> take_offenders(unsigned closes);
+  /// How many there are while it runs; else 0.
+  [[nodiscard]] unsigned shards() const;
 
   /// A copy of the counters; waits for each shard's next free moment. Without any event when not running,
   /// or when a shard did not answer within 5 s.

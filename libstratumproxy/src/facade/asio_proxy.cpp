@@ -20,6 +20,7 @@ struct asio_proxy::impl {
   line_tap* const tap;
 
   std::string bound;
+  std::shared_ptr<const ban_list> bans;
   std::unique_ptr<net::shell> shell;
   std::shared_ptr<net::shard> shard;
 };
@@ -35,6 +36,7 @@ std::error_code asio_proxy::start() try {
   auto open = facade::listen_on(impl_->config.address, 1);
   if (!open) return open.error();
   auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink, impl_->tap);
+  common->bans = impl_->bans;
   common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   auto made = std::make_shared<net::shard>(*common, 0, impl_->io, std::move(open->sockets.front()));
   made->start();
@@ -71,6 +73,29 @@ void asio_proxy::account_changed(const std::string& name, std::shared_ptr<const 
   impl_->shell->mailboxes.front()->post([name, now_is = std::move(now_is)](net::shard& self) mutable {
     self.account_changed(name, std::move(now_is));
   });
+}
+
+void asio_proxy::disconnect(std::string worker, std::string words, std::function<void(bool)> done) {
+  if (!impl_->shard) return asio::post(impl_->io, [done = std::move(done)] { done(false); });
+  impl_->shell->mailboxes.front()->post(
+      [&io = impl_->io, worker = std::move(worker), words = std::move(words), done = std::move(done)](net::shard& self) mutable {
+        const bool is_there = self.disconnect(worker, words);
+        asio::post(io, [is_there, done = std::move(done)] { done(is_there); });
+      });
+}
+
+void asio_proxy::move_worker(std::string worker, std::shared_ptr<const account> to, std::function<void(move_outcome)> done) {
+  if (!impl_->shard) return asio::post(impl_->io, [done = std::move(done)] { done(move_outcome::unavailable); });
+  impl_->shell->mailboxes.front()->post(
+      [&io = impl_->io, worker = std::move(worker), to = std::move(to), done = std::move(done)](net::shard& self) mutable {
+        const auto outcome = self.move_worker(worker, std::move(to));
+        asio::post(io, [outcome, done = std::move(done)] { done(outcome); });
+      });
+}
+
+void asio_proxy::set_bans(std::shared_ptr<const ban_list> bans) {
+  if (impl_->shard) impl_->shell->mailboxes.front()->post([bans](net::shard& self) mutable { self.bans_changed(std::move(bans)); });
+  impl_->bans = std::move(bans);
 }
 
 metrics::snapshot asio_proxy::snapshot(metrics::scope what) const {

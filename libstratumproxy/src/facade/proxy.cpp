@@ -16,7 +16,7 @@ namespace stratumproxy {
 namespace {
 
 constexpr unsigned max_shards = 256;
-constexpr std::chrono::seconds snapshot_limit{5};
+constexpr std::chrono::seconds answer_limit{5};
 
 unsigned shard_count(const options& config) {
   const unsigned wanted = config.threads != 0 ? config.threads : std::thread::hardware_concurrency();
@@ -42,6 +42,7 @@ struct proxy::impl {
 
   std::mutex mutex;  // of what follows
   std::string bound;
+  std::shared_ptr<const ban_list> bans;
   std::unique_ptr<net::shell> shell;
   std::vector<std::unique_ptr<net::shard_thread>> shards;
 };
@@ -54,6 +55,7 @@ std::error_code proxy::impl::start() try {
   if (!open) return open.error();
 
   auto common = std::make_unique<net::shell>(config, accounts, log, sink, tap);
+  common->bans = bans;
   for (unsigned i = 0; i < count; ++i) common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   std::vector<std::unique_ptr<net::shard_thread>> made;
   for (unsigned i = 0; i < count; ++i)
@@ -111,8 +113,55 @@ void proxy::account_changed(const std::string& name, std::shared_ptr<const accou
   for (const auto& shard : impl_->shards) shard->account_changed(name, now_is);
 }
 
+std::optional<bool> proxy::disconnect(const std::string& worker, const std::string& words) try {
+  const time_point deadline = steady_clock::now() + answer_limit;
+  auto answers = impl_->ask(&net::shard_thread::disconnect, worker, words);
+  if (answers.empty()) return std::nullopt;
+  bool is_there = false, is_complete = true;
+  for (auto& answer : answers) {
+    if (answer.wait_until(deadline) != std::future_status::ready) is_complete = false;
+    else is_there |= answer.get();
+  }
+  if (is_there) return true;
+  return is_complete ? std::optional(false) : std::nullopt;
+} catch (const std::future_error&) {
+  return std::nullopt;  // stopped meanwhile
+}
+
+move_outcome proxy::move_worker(const std::string& worker, std::shared_ptr<const account> to) try {
+  const time_point deadline = steady_clock::now() + answer_limit;
+  auto answers = impl_->ask(&net::shard_thread::move_worker, worker, std::move(to));
+  auto outcome = answers.empty() ? move_outcome::unavailable : move_outcome::unknown_worker;
+  for (auto& answer : answers) {
+    const bool is_ready = answer.wait_until(deadline) == std::future_status::ready;
+    const auto here = is_ready ? answer.get() : move_outcome::unavailable;
+    if (here == move_outcome::unknown_worker) continue;
+    if (is_ready) return here;  // only one shard can have it
+    outcome = here;
+  }
+  return outcome;
+} catch (const std::future_error&) {
+  return move_outcome::unavailable;  // stopped meanwhile
+}
+
+void proxy::set_bans(std::shared_ptr<const ban_list> bans) {
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& shard : impl_->shards) shard->bans_changed(bans);
+  impl_->bans = std::move(bans);
+}
+
+std::vector<std::string> proxy::take_offenders(unsigned closes) {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->shell ? impl_->shell->offended.take(closes, steady_clock::now()) : std::vector<std::string>{};
+}
+
+unsigned proxy::shards() const {
+  const std::lock_guard lock(impl_->mutex);
+  return static_cast<unsigned>(impl_->shards.size());
+}
+
 metrics::snapshot proxy::snapshot(metrics::scope what) try {
-  const time_point deadline = steady_clock::now() + snapshot_limit;
+  const time_point deadline = steady_clock::now() + answer_limit;
   metrics::snapshot all;
   for (auto& part : impl_->ask(&net::shard_thread::snapshot, what)) {
     // Half of the shards would look as if counters had fallen: all or nothing.

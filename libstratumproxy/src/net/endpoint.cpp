@@ -46,6 +46,14 @@ result<endpoint> endpoint::local_of(int socket) {
   return endpoint(address, size);
 }
 
+result<endpoint> endpoint::peer_of(int socket) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  if (::getpeername(socket, address, &size) != 0) return std::error_code(errno, std::system_category());
+  return endpoint(address, size);
+}
+
 std::uint16_t endpoint::port() const noexcept {
   return ntohs(family() == AF_INET6 ? as_v6(storage_).sin6_port : as_v4(storage_).sin_port);
 }

@@ -22,6 +22,8 @@ class endpoint {
   [[nodiscard]] static result<endpoint> literal(const std::string& host, std::uint16_t port);
   /// The address that a bound or accepted socket has at this end.
   [[nodiscard]] static result<endpoint> local_of(int socket);
+  /// Likewise at the other end.
+  [[nodiscard]] static result<endpoint> peer_of(int socket);
 
   [[nodiscard]] const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
   [[nodiscard]] socklen_t size() const noexcept { return size_; }

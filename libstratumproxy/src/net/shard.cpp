@@ -31,6 +31,11 @@ close_reason reason_of(int error, const connection& who, time_point now) {
   return has_waited ? close_reason::slow_reader : close_reason::timed_out;
 }
 
+// What somebody does who tries the proxy's patience, or guesses.
+bool is_offence(close_reason reason) {
+  return reason == close_reason::error_budget || reason == close_reason::login_failed || reason == close_reason::invalid_shares;
+}
+
 }  // namespace
 
 shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd listening)
@@ -54,6 +59,7 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd list
   settings.tap = common.tap;
   settings.hints = common.hints;
   manager_ = std::make_unique<session::session_manager>(std::move(settings), *this);
+  bans_changed(common.bans);
   const auto shortest = std::min({config_.limits.idle, config_.limits.output_blocked, config_.upstream.connect_timeout});
   sweep_interval_ = std::clamp<duration>(shortest / 8, max_tick, max_sweep);
 }
@@ -117,7 +123,15 @@ void shard::on_miners() {
   wake_up([this] { listener_->accept_some(now_); });
 }
 
+// The socket is closed unread.
+bool shard::is_banned(std::string_view address) {
+  const bool is_one = bans_ && bans_->of_address(address);
+  if (is_one) ++banned_;
+  return is_one;
+}
+
 void shard::on_miner(unique_fd socket, const endpoint& from) {
+  if (bans_ && is_banned(from.host())) return;
   auto place = common_.miners.enter();
   if (!place) {
     ++refused_;
@@ -149,6 +163,7 @@ void shard::welcome(const connection::pointer& who, channel_id channel) {
 }
 
 void shard::arrive(migrant who) {
+  if (is_banned(who.what.address)) return;  // since it was accepted
   const auto connected = connection::make(poller_, side::miner, std::move(who.socket), std::move(who.place), now_);
   if (!connected) return on_exhaustion(errno);
   if (!who.unsent.empty()) {
@@ -269,7 +284,7 @@ void shard::send(channel_id channel, std::string_view bytes) {
   dirty_.push_back(found->second);
 }
 
-void shard::close(channel_id channel, close_reason) {
+void shard::close(channel_id channel, close_reason reason) {
   if (const auto dial = dials_.find(channel); dial != dials_.end()) {
     dial->second->cancel();
     dials_.erase(dial);
@@ -277,6 +292,9 @@ void shard::close(channel_id channel, close_reason) {
   }
   const auto who = find(channel);
   if (!who) return;
+  if (who->peer() == side::miner && is_offence(reason)) {
+    if (const auto from = endpoint::peer_of(who->native())) common_.offended.note(from->host(), now_);
+  }
   connections_.erase(channel);
   const bool failed = static_cast<bool>(who->send_queued(buffers_, now_));
   who->discard_queued(buffers_);
@@ -337,6 +355,23 @@ void shard::account_changed(const std::string& name, std::shared_ptr<const accou
   manager_->account_changed(name, std::move(now_is), now_);
 }
 
+bool shard::disconnect(std::string_view worker, std::string_view words) { return manager_->disconnect(worker, words, now_); }
+
+move_outcome shard::move_worker(std::string_view worker, std::shared_ptr<const account> to) {
+  return manager_->move_worker(worker, std::move(to), now_);
+}
+
+void shard::bans_changed(std::shared_ptr<const ban_list> bans) {
+  bans_ = bans && !bans->is_empty() ? std::move(bans) : nullptr;
+  session::ban_lookup look_up;
+  if (bans_) {
+    look_up = [list = bans_](std::string_view address, std::string_view account) {
+      return account.empty() ? list->of_address(address) : list->of_account(account);
+    };
+  }
+  manager_->bans_changed(std::move(look_up), now_);
+}
+
 void shard::name_resolved(channel_id channel, const std::vector<endpoint>& found) {
   if (const auto dial = dials_.find(channel); dial != dials_.end()) std::shared_ptr(dial->second)->resolved(found, now_);
 }
@@ -354,6 +389,7 @@ void shard::drain(shard_task done) {
 metrics::snapshot shard::snapshot(metrics::scope what) const {
   metrics::snapshot taken;
   taken.events.push_back({"connections_refused", "reason", "limit", refused_});
+  taken.events.push_back({"connections_refused", "reason", "banned", banned_});
   taken.events.push_back({"descriptors_exhausted", "", "", exhaustions_});
   taken.merge(manager_->snapshot(now_, what));
   return taken;

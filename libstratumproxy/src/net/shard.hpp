@@ -24,6 +24,7 @@
 #include "net/shard_mail.hpp"
 #include "net/shell.hpp"
 #include "net/unique_fd.hpp"
+#include "stratumproxy/bans.hpp"
 #include "stratumproxy/session/session_manager.hpp"
 
 namespace stratumproxy::net {
@@ -51,6 +52,9 @@ class shard final : public session::session_host, public std::enable_shared_from
   // From the mailbox.
   void account_found(session::lookup_id lookup, account_lookup found);
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
+  bool disconnect(std::string_view worker, std::string_view words);
+  move_outcome move_worker(std::string_view worker, std::shared_ptr<const account> to);
+  void bans_changed(std::shared_ptr<const ban_list> bans);
   void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
   void share_checked(session::check_id check, const result<algorithm::proof>& outcome);
   void arrive(migrant who);
@@ -86,6 +90,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   void settle();
   void warn(std::string_view event, std::string_view worker, std::string_view detail) const;
   void flush(const connection::pointer& to);
+  [[nodiscard]] bool is_banned(std::string_view address);
   void welcome(const connection::pointer& who, session::channel_id channel);
   [[nodiscard]] connection::pointer find(session::channel_id channel) const;
 
@@ -129,7 +134,9 @@ class shard final : public session::session_host, public std::enable_shared_from
   std::vector<connection::pointer> being_flushed_;
   std::vector<shard_task> drain_waiters_;
   bool stopped_ = false;
+  std::shared_ptr<const ban_list> bans_;  ///< null: nobody is banned
   std::uint64_t refused_ = 0;
+  std::uint64_t banned_ = 0;
   std::uint64_t exhaustions_ = 0;
   buffer_pool buffers_;
   std::array<char, 64 * 1024> input_;

@@ -56,6 +56,28 @@ void shard_thread::account_changed(const std::string& name, std::shared_ptr<cons
   impl_->mail->post([name, now_is = std::move(now_is)](shard& self) mutable { self.account_changed(name, std::move(now_is)); });
 }
 
+std::future<bool> shard_thread::disconnect(std::string worker, std::string words) {
+  std::promise<bool> answer;
+  auto done = answer.get_future();
+  impl_->mail->post([answer = std::move(answer), worker = std::move(worker), words = std::move(words)](shard& self) mutable {
+    answer.set_value(self.disconnect(worker, words));
+  });
+  return done;
+}
+
+std::future<move_outcome> shard_thread::move_worker(std::string worker, std::shared_ptr<const account> to) {
+  std::promise<move_outcome> answer;
+  auto done = answer.get_future();
+  impl_->mail->post([answer = std::move(answer), worker = std::move(worker), to = std::move(to)](shard& self) mutable {
+    answer.set_value(self.move_worker(worker, std::move(to)));
+  });
+  return done;
+}
+
+void shard_thread::bans_changed(std::shared_ptr<const ban_list> bans) {
+  impl_->mail->post([bans = std::move(bans)](shard& self) mutable { self.bans_changed(std::move(bans)); });
+}
+
 void shard_thread::stop() {
   if (impl_->thread.joinable()) {
     impl_->mail->post([](shard& self) { self.stop(); });

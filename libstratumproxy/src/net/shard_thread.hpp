@@ -7,7 +7,9 @@
 #include "net/shell.hpp"
 #include "net/unique_fd.hpp"
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/bans.hpp"
 #include "stratumproxy/metrics.hpp"
+#include "stratumproxy/operations.hpp"
 
 namespace stratumproxy::net {
 
@@ -26,6 +28,9 @@ class shard_thread {
   [[nodiscard]] std::future<void> drain();
   [[nodiscard]] std::future<metrics::snapshot> snapshot(metrics::scope what);
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
+  [[nodiscard]] std::future<bool> disconnect(std::string worker, std::string words);
+  [[nodiscard]] std::future<move_outcome> move_worker(std::string worker, std::shared_ptr<const account> to);
+  void bans_changed(std::shared_ptr<const ban_list> bans);
   /// Closes everything at once and waits for the thread. Mail that it has not read is destroyed.
   void stop();
 

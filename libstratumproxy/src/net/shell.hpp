@@ -7,9 +7,11 @@
 #include "net/admission.hpp"
 #include "net/check_pool.hpp"
 #include "net/log_pace.hpp"
+#include "net/offences.hpp"
 #include "net/resolver_pool.hpp"
 #include "net/shard_mail.hpp"
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/bans.hpp"
 #include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
@@ -28,8 +30,10 @@ struct shell {
   metrics::sink* sink;  ///< may be null
   line_tap* tap;        ///< may be null
   std::string instance;
+  std::shared_ptr<const ban_list> bans;  ///< at the start; may be null
   std::shared_ptr<session::return_hints> hints = session::make_return_hints();
   admission miners;
+  offences offended;
   log_pace exhaustion_log;
   log_pace limit_log;
   resolver_pool resolver;

@@ -148,6 +148,7 @@ void session_manager::impl::account_changed(const std::string& name, const known
   for (const auto& route : routes) {
     if (route) drop_scout(*route, now);
   }
+  if (here.routes.size() == 1) drop_scout(*here.routes[0], now);  // nobody who would come back to it is elsewhere
 }
 
 void session_manager::impl::let_go(const std::string& name, std::string_view why, time_point now) {

@@ -152,6 +152,9 @@ void session_manager::impl::account_found(const lookup& asked, const account_loo
   } else if (found.state == account_lookup::status::unknown || !found.found || found.found->routes.empty()) {
     log_worker(log_level::info, "login_failed", *worker, "unknown account");
     worker->authorize_answer(false, 24, "unknown account", now);
+  } else if (const auto* const why = bans_ ? bans_({}, found.found->name) : nullptr) {
+    log_worker(log_level::info, "login_failed", *worker, "banned: " + *why);
+    worker->authorize_answer(false, 24, "banned: " + *why, now);
   } else {
     admit(*worker, found.found, asked.rig, now);
   }
@@ -176,6 +179,13 @@ const std::string* session_manager::impl::refused_everywhere(const account& owne
   return first;
 }
 
+void session_manager::impl::leave_account(downstream_session& worker, time_point now) {
+  shard_.events.count(happening::session_moved);
+  part(worker, now);
+  worker.reset_counts();
+  worker.owner = nullptr;
+}
+
 void session_manager::impl::admit(downstream_session& worker, const known_account& found, const std::string& rig, time_point now) {
   const auto owner = newest_of(found, now);
   if (!worker.is_connected()) return;  // the news were that its own account is none any more
@@ -188,6 +198,7 @@ void session_manager::impl::admit(downstream_session& worker, const known_accoun
         false, 20, "the pool's extranonce2 is too short for this miner: it must support mining.extranonce.subscribe", now);
   }
   worker.authorize_answer(true, 0, {}, now);
+  worker.forget_login();
   no_stranger_any_more(worker);
   if (!worker.owner) worker.rig = rig;
   if (worker.owner) forget_claim(worker);
@@ -195,11 +206,8 @@ void session_manager::impl::admit(downstream_session& worker, const known_accoun
 
   const bool is_other = worker.owner && worker.owner->name != owner->name;
   if (is_other) {
-    shard_.events.count(happening::session_moved);
-    part(worker, now);
-    worker.reset_counts();
+    leave_account(worker, now);
     worker.rig.clear();
-    worker.owner = nullptr;
     if (++worker.moves > max_moves) {
       return worker_closes(worker, close_reason::error_budget, "too many moves between accounts", now);
     }

@@ -367,15 +367,23 @@ void downstream_session::configure(std::string_view id, const protocol::configur
 void downstream_session::note_rig(const std::string& name) {
   constexpr std::size_t most = 64;
   if (name.empty() || name == rig) return;
-  if (!more_rigs_) more_rigs_ = std::make_unique<std::vector<std::string>>();
-  const bool is_known = std::find(more_rigs_->begin(), more_rigs_->end(), name) != more_rigs_->end();
-  if (!is_known && more_rigs_->size() < most) more_rigs_->push_back(name);
+  if (!names_) names_ = std::make_unique<further_names>();
+  auto& rigs = names_->rigs;
+  if (std::find(rigs.begin(), rigs.end(), name) == rigs.end() && rigs.size() < most) rigs.push_back(name);
+}
+
+void downstream_session::keep_login() {
+  if (!names_) names_ = std::make_unique<further_names>();
+  if (names_->former_account.empty()) names_->former_account = owner->name;
 }
 
 // Miners send the login they authorized with, the account alone, only the rig, or nothing; never another account's.
 bool downstream_session::is_own_name(std::string_view name) const {
-  return name.empty() || split_login(name).account == owner->name || name == rig ||
-         (more_rigs_ && std::find(more_rigs_->begin(), more_rigs_->end(), name) != more_rigs_->end());
+  const auto called = split_login(name).account;
+  if (name.empty() || called == owner->name || name == rig) return true;
+  if (!names_) return false;
+  const bool is_former = !called.empty() && called == names_->former_account;
+  return is_former || std::find(names_->rigs.begin(), names_->rigs.end(), name) != names_->rigs.end();
 }
 
 // Nothing instead of a share: its parameters could not be used.
@@ -390,6 +398,7 @@ void downstream_session::submit(std::string_view id, const std::optional<protoco
   auto* const link_of_job = job_id ? listener_.link_of_job(*this, *job_id) : nullptr;
   const auto entry = link_of_job ? link_of_job->jobs().find(*job_id) : job_table::entry{};
   const auto* const terms = entry ? terms_of(*entry.form) : nullptr;
+  activity().last_share = now;
   ticket what{.totals = totals, .own = &activity().work, .divider = divider, .id = id};
   if (terms) {
     what = {.totals = link_of_job->totals, .own = work_on(link_of_job->id()), .difficulty = terms->difficulty,

@@ -79,6 +79,7 @@ struct worker_activity {
   unsigned ratio_submits = 0;
   unsigned ratio_invalid = 0;
   unsigned rolled_without_mask = 0;
+  time_point last_share{};
 };
 
 /// A link that a worker does not mine on, but has jobs of: one that it left, or one of its account's other weights.
@@ -95,6 +96,12 @@ struct difficulty_wishes {
   double heard = 0;    // of the suggestions: what its tuner knows
   double minimum = 0;  // with mining.configure
   double fixed = 0;    // in the password
+};
+
+/// Whom a worker may call itself in its submits, beside its account and rig. Few do.
+struct further_names {
+  std::vector<std::string> rigs;  // that logged in on this connection, too
+  std::string former_account;     // that it logged in as, before it was moved
 };
 
 /// What is needed until a worker is known.
@@ -147,6 +154,12 @@ class downstream_session {
   [[nodiscard]] bool must_wait() const noexcept;
   /// One more rig that logged in on this connection.
   void note_rig(const std::string& name);
+  /// It is about to be moved to another account, and goes on calling itself by the one that it logged in as.
+  void keep_login();
+  /// It logged in anew.
+  void forget_login() noexcept {
+    if (names_) names_->former_account.clear();
+  }
 
   // ---- what the owner tells it
   void authorize_answer(bool good, int code, std::string_view text, time_point now);
@@ -206,6 +219,8 @@ class downstream_session {
   [[nodiscard]] std::size_t in_flight() const noexcept { return activity_ ? activity_->waiting : 0; }
   /// Null before its first share.
   [[nodiscard]] const worker_work* work() const noexcept { return activity_ ? &activity_->work : nullptr; }
+  /// When it came; nothing before the first.
+  [[nodiscard]] std::optional<time_point> last_share() const noexcept { return activity_ && activity_->last_share != time_point{} ? std::optional(activity_->last_share) : std::nullopt; }
   /// On all links that it comes back to.
   [[nodiscard]] double hashrate(time_point now) const noexcept;
   [[nodiscard]] const std::vector<other_link>& others() const noexcept;
@@ -324,7 +339,7 @@ class downstream_session {
   bool looking_up_ = false;
   bool congested_ = false;
   std::optional<bool> missed_job_;
-  std::unique_ptr<std::vector<std::string>> more_rigs_;  // that logged in on this connection, beside `rig`
+  std::unique_ptr<further_names> names_;
   unsigned errors_ = 0;
   unsigned failed_authorizes_ = 0;
   std::uint32_t empty_lines_ = 0;

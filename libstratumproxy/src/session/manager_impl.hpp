@@ -30,9 +30,9 @@ namespace stratumproxy::session {
 /// For the log: "peer_left", "pool_silent: no line for too long".
 [[nodiscard]] std::string words_for(close_reason reason, std::string_view detail);
 
-/// The shard's tables, and what happens between them. Five files: session_manager.cpp (the outside: connections and time),
+/// The shard's tables, and what happens between them. Six files: session_manager.cpp (the outside: connections and time),
 /// admission.cpp (subscribe, authorize, restore), accounts.cpp (who mines for which account, and what changes there), failover.cpp
-/// (which of its routes a worker mines on), routing.cpp (links, jobs, shares).
+/// (which of its routes a worker mines on), routing.cpp (links, jobs, shares), operations.cpp (what operators ask for).
 ///
 /// Who owns what: `workers` and `links` own; everybody else holds ids, but for `channels_`, which is kept in step. What ends during a call moves to the
 /// graveyard and is destroyed when the call is over, so that no object dies under its own feet.
@@ -96,6 +96,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void give_identity(downstream_session& worker, downstream_session* before);
   using known_account = std::shared_ptr<const account>;
   void admit(downstream_session& worker, const known_account& found, const std::string& rig, time_point now);
+  /// What it did for its account stays there; it has none any more.
+  void leave_account(downstream_session& worker, time_point now);
   /// The words of the first pool, while every one of the account's refuses the login.
   [[nodiscard]] const std::string* refused_everywhere(const account& owner, const std::string& rig, time_point now) const;
   void resume_session(downstream_session& worker, time_point now);
@@ -117,6 +119,14 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void set_weights(account_state& here);
   void drop_scout(route_state& route, time_point now);
   [[nodiscard]] std::shared_ptr<route_state> new_route(const pool_info& pool);
+
+  // ---- operations.cpp
+  bool disconnect(std::string_view peer, std::string_view words, time_point now);
+  move_outcome move_worker(std::string_view peer, const known_account& to, time_point now);
+  void bans_changed(ban_lookup bans);
+  void sweep_bans(time_point now);
+  [[nodiscard]] const std::string* ban_of(const downstream_session& worker) const;
+  void let_go(downstream_session& worker, close_reason reason, std::string_view words, time_point now);
 
   // ---- failover.cpp
   /// The route that this worker should mine on now.
@@ -230,6 +240,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   std::vector<worker_id> being_told_;
   std::vector<worker_id> swept_workers_;  // whose turn is still to come
   std::vector<link_id> swept_links_;
+  ban_lookup bans_;
+  std::vector<worker_id> to_judge_;  // whether they are banned now
   std::vector<std::unique_ptr<downstream_session>> dead_workers_;
   std::vector<std::unique_ptr<upstream_session>> dead_links_;
   std::size_t kept_count_ = 0;

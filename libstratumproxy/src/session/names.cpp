@@ -33,6 +33,8 @@ std::string_view name(close_reason reason) noexcept {
     case close_reason::limit: return "limit";
     case close_reason::shutdown: return "shutdown";
     case close_reason::account_removed: return "account_removed";
+    case close_reason::by_operator: return "operator";
+    case close_reason::banned: return "banned";
   }
   return "other";
 }

@@ -43,7 +43,9 @@ constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
     case close_reason::not_needed:
     case close_reason::limit:
     case close_reason::shutdown:
-    case close_reason::account_removed: return false;
+    case close_reason::account_removed:
+    case close_reason::by_operator:
+    case close_reason::banned: return false;
   }
   return false;
 }
@@ -283,6 +285,7 @@ void session_manager::impl::sweep(time_point now) {
   for (const auto channel : std::exchange(unwelcome_, {})) shard_.host.close(channel, close_reason::limit);
   if (swept_workers_.empty()) last_round_ = now - std::exchange(round_began_, now);
   sweep_slice(swept_workers_, workers_, [&](downstream_session& worker) { sweep_worker(worker, now); });
+  sweep_bans(now);
   if (now - accounts_swept_ >= accounts_interval && !is_draining_) {
     accounts_swept_ = now;
     std::erase_if(accounts_, [](const auto& entry) { return entry.second.is_over(); });
@@ -296,6 +299,8 @@ void session_manager::impl::sweep(time_point now) {
 
 // One for each pool that it comes back to.
 void session_manager::impl::add_rows(metrics::snapshot& all, const downstream_session& worker, time_point now) const {
+  const auto seconds = [](duration time) { return std::chrono::duration<double>(time).count(); };
+  const auto last_share = worker.last_share();
   const auto add = [&](const upstream_session* link, const worker_work* work, bool is_current) {
     const auto& pool = link ? link->route().pool : worker.owner->routes.front().pool;
     const bool has_best = work && work->best_hash != algorithm::uint256::max();
@@ -304,6 +309,12 @@ void session_manager::impl::add_rows(metrics::snapshot& all, const downstream_se
                            .session = worker.short_session(), .up = worker.is_connected(), .is_current = is_current,
                            .difficulty = worker.told_difficulty, .hashrate = work ? work->window.hashrate(now) : 0,
                            .version_mask = worker.told_mask,
+                           .mark = worker.told_extranonce1 == worker.mark ? worker.mark : std::string(),
+                           .miner_bytes = worker.told_extranonce2_size,
+                           .connected_seconds = seconds((worker.is_connected() ? now : worker.left_at) - worker.accepted_at),
+                           .last_share_seconds = last_share ? std::optional(seconds(now - *last_share)) : std::nullopt,
+                           .kept_seconds = worker.is_connected() ? 0 : seconds(now - worker.left_at),
+                           .expires_seconds = worker.is_connected() ? 0 : seconds(std::max(worker.left_at + shard_.config.session.grace - now, duration{0})),
                            .best_share = has_best ? algorithm::difficulty_of(work->best_hash, pool.divider) : 0,
                            .shares = work ? work->shares : metrics::share_counts{}});
   };
@@ -527,6 +538,20 @@ void session_manager::share_checked(check_id check, const result<algorithm::proo
   if (auto* const link = me.find(of)) link->share_checked(check, outcome, now);
   me.settle(now);
 }
+
+bool session_manager::disconnect(std::string_view worker, std::string_view words, time_point now) {
+  const bool is_there = impl_->disconnect(worker, words, now);
+  impl_->settle(now);
+  return is_there;
+}
+
+move_outcome session_manager::move_worker(std::string_view worker, std::shared_ptr<const account> to, time_point now) {
+  const auto outcome = impl_->move_worker(worker, to, now);
+  impl_->settle(now);
+  return outcome;
+}
+
+void session_manager::bans_changed(ban_lookup bans, time_point) { impl_->bans_changed(std::move(bans)); }
 
 void session_manager::tick(time_point now) {
   auto& me = *impl_;

@@ -196,3 +196,30 @@ TEST_CASE("an address that is taken is an error of start, and the io_context sta
   CHECK(io.run() < 10);
   CHECK_FALSE(second.start());
 }
+
+TEST_CASE("workers are moved, disconnected and banned on the caller's io_context", "[loopback]") {
+  loop mine;
+  house at(mine);
+  const auto name = mine.call([&] { return at.served->snapshot().workers.at(0).address; });
+  const auto ask = [&](auto question) {
+    std::promise<int> answer;
+    mine.call([&] { question([&](auto outcome) { answer.set_value(static_cast<int>(outcome)); }); });
+    return answer.get_future().get();
+  };
+  std::shared_ptr<const account> same;
+  at.accounts.find(test::account_name, [&](const account_lookup& found) { same = found.found; });
+  CHECK(ask([&](auto done) { at.served->move_worker(name, same, done); }) == static_cast<int>(move_outcome::moved));
+  CHECK(ask([&](auto done) { at.served->move_worker("127.0.0.1:1", same, done); }) == static_cast<int>(move_outcome::unknown_worker));
+  CHECK(ask([&](auto done) { at.served->disconnect("127.0.0.1:1", "", done); }) == 0);
+  CHECK(ask([&](auto done) { at.served->disconnect(name, "asked for", done); }) == 1);
+  CHECK(at.miner->line_with("closing: asked for").find("show_message") != std::string::npos);
+  CHECK(at.miner->ends());
+
+  const std::vector<ban> bans = {{"127.0.0.1", "not from here"}};
+  mine.call([&] { at.served->set_bans(*ban_list::make(bans)); });
+  (void)ask([&](auto done) { at.served->disconnect(name, "", done); });  // answered after the bans were read
+  CHECK(peer::to(at.served->address()).line().empty());
+  mine.call([&] { at.served->stop(); });
+  CHECK(ask([&](auto done) { at.served->disconnect(name, "", done); }) == 0);
+  CHECK(ask([&](auto done) { at.served->move_worker(name, same, done); }) == static_cast<int>(move_outcome::unavailable));
+}

@@ -249,3 +249,65 @@ TEST_CASE("an account source may answer from a thread of its own", "[loopback]")
             "\n");
   CHECK(miner.line_with(R"("id":2)").find("24") != std::string::npos);
 }
+
+TEST_CASE("a worker is disconnected and moved through the proxy, on whichever shard it is", "[loopback]") {
+  house at;
+  at.config.threads = 4;
+  proxy served(at.config, at.accounts, at.log);
+  CHECK_FALSE(served.disconnect("127.0.0.1:1", ""));
+  REQUIRE_FALSE(served.start());
+  peer miner = peer::to(served.address());
+  login who = log_in(miner);
+  peer link = at.mine.welcome();
+  await_job(miner, who);
+  const auto name = served.snapshot().workers.at(0).address;
+
+  auto other = std::make_shared<account>();
+  at.accounts.find(account_name, [&](const account_lookup& found) { *other = *found.found; });
+  CHECK(served.move_worker("127.0.0.1:1", other) == move_outcome::unknown_worker);
+  other->name = "another";
+  CHECK(served.move_worker(name, other) == move_outcome::moved);
+  peer other_link = at.mine.welcome();
+  await_job(miner, who);
+  REQUIRE(miner.say(submit(who, 7)));
+  const std::string up = other_link.line_with("mining.submit");
+  other_link.say(R"({"id":)" + member(up, "id") + R"(,"result":true,"error":null})" + "\n");
+  CHECK(member(miner.line_with(R"("id":7)"), "result") == "true");
+  CHECK(served.snapshot().workers.at(0).account == "another");
+
+  CHECK(served.disconnect("127.0.0.1:1", "no one") == false);
+  CHECK(served.disconnect(name, "asked for") == true);
+  CHECK(miner.line_with("client.show_message").find("closing: asked for") != std::string::npos);
+  CHECK(miner.ends());
+  CHECK(count(served.snapshot(), "connections_closed", "operator") == 1);
+  served.stop();
+  CHECK_FALSE(served.disconnect(name, ""));
+  CHECK(served.move_worker(name, other) == move_outcome::unavailable);
+}
+
+TEST_CASE("a banned address is closed before it is read, and those that are there are let go", "[loopback]") {
+  house at;
+  at.config.threads = 2;
+  proxy served(at.config, at.accounts, at.log);
+  REQUIRE_FALSE(served.start());
+  peer miner = peer::to(served.address());
+  login who = log_in(miner);
+  peer link = at.mine.welcome();
+  await_job(miner, who);
+  const std::vector<ban> bans = {{"127.0.0.0/8", "not from here"}};
+  served.set_bans(*ban_list::make(bans));
+  CHECK(miner.line_with("client.show_message").find("closing: banned: not from here") != std::string::npos);
+  CHECK(miner.ends());
+  CHECK(peer::to(served.address()).line().empty());
+  auto taken = served.snapshot();
+  CHECK(count(taken, "connections_closed", "banned") == 1);
+  CHECK(count(taken, "connections_refused", "banned") == 1);
+  // It stays over a restart.
+  served.stop();
+  REQUIRE_FALSE(served.start());
+  CHECK(peer::to(served.address()).line().empty());
+  served.set_bans(nullptr);
+  (void)served.snapshot();  // answered after the shards had it
+  peer again = peer::to(served.address());
+  log_in(again);
+}

@@ -14,6 +14,7 @@
 #include "stratumproxy/line_tap.hpp"
 #include "stratumproxy/log.hpp"
 #include "stratumproxy/metrics.hpp"
+#include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/result.hpp"
 
@@ -61,8 +62,10 @@ enum class close_reason : std::uint8_t {
   limit,            ///< too many connections
   shutdown,
   account_removed,
+  by_operator,      ///< somebody asked for it
+  banned,           ///< its address or account
 };
-inline constexpr std::size_t close_reasons = 26;
+inline constexpr std::size_t close_reasons = 28;
 [[nodiscard]] std::string_view name(close_reason reason) noexcept;
 
 /// A worker's connection on its way to the shard that its session id names, as a value.
@@ -109,6 +112,9 @@ class session_host {
 class return_hints;
 [[nodiscard]] std::shared_ptr<return_hints> make_return_hints();
 
+/// Why an address (a host alone), or else an account, is not served; null when it is. The other one is empty. An empty function: all are served.
+using ban_lookup = std::function<const std::string*(std::string_view address, std::string_view account)>;
+
 struct manager_settings {
   unsigned shard = 0;
   unsigned shards = 1;
@@ -149,6 +155,15 @@ class session_manager {
   /// The account is another than before, or (null) is there no more: its workers move, or are let go. Older revisions are ignored.
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is, time_point now);
   void share_checked(check_id check, const result<algorithm::proof>& outcome, time_point now);
+
+  /// Ends the connection of the miner that has this host:port, which is told `words` before (nothing when empty), and the sessions that are
+  /// kept for it. False when there is none of these.
+  bool disconnect(std::string_view worker, std::string_view words, time_point now);
+  /// From now on the worker mines for this account, as if it had authorized as it, until it authorizes again.
+  move_outcome move_worker(std::string_view worker, std::shared_ptr<const account> to, time_point now);
+  /// Others are not served from now on. Authorizes are judged by it; workers and kept sessions end with the next ticks. Whether a connection
+  /// is accepted at all is for the owner of the sockets to ask.
+  void bans_changed(ban_lookup bans, time_point now);
 
   /// Everything that waits for time. Call at least ten times a second of its own clock, or exactly at next_deadline().
   void tick(time_point now);
