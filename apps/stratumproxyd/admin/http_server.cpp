@@ -14,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -97,23 +98,40 @@ http_request to_request(const httplib::Request& from) {
   out.authorization = from.get_header_value("Authorization");
   out.content_type = from.get_header_value("Content-Type");
   out.if_match = from.get_header_value("If-Match");
-  if (from.matches.size() > 1) out.parameter = from.matches[1];
   out.query.assign(from.params.begin(), from.params.end());
   return out;
 }
 
-/// The part of a route's path before {name}; the whole path when it has none.
-std::string_view fixed_part(std::string_view path) { return path.substr(0, path.find('{')); }
+// A segment of a path, decoded. Nothing where it is no 1 to 128 visible characters of ASCII, or where clients would resolve it.
+std::optional<std::string> decoded(std::string_view segment) {
+  constexpr std::size_t longest = 128;
+  std::string out;
+  for (std::size_t i = 0; i < segment.size(); ++i) {
+    char c = segment[i];
+    if (c == '%') {
+      unsigned value = 0;
+      const auto digits = segment.substr(i + 1, 2);
+      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+      if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
+      c = static_cast<char>(value);
+      i += 2;
+    }
+    if (c <= 0x20 || c >= 0x7f || out.size() == longest) return std::nullopt;
+    out += c;
+  }
+  if (out.empty() || out == "." || out == "..") return std::nullopt;
+  return out;
+}
 
-bool fits(std::string_view route, std::string_view path) {
-  const auto fixed = fixed_part(route);
-  if (fixed.size() == route.size()) return path == route;
-  const auto is_plain = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-  };
-  if (!path.starts_with(fixed)) return false;
-  path.remove_prefix(fixed.size());
-  return !path.empty() && path.size() <= 64 && std::ranges::all_of(path, is_plain);
+/// What stands for {name} in the path, or "" where the route has none. Nothing where the path is not the route's.
+std::optional<std::string> parameter_of(std::string_view route, std::string_view path) {
+  const auto open = route.find('{');
+  if (open == std::string_view::npos) return path == route ? std::optional(std::string()) : std::nullopt;
+  const auto before = route.substr(0, open), after = route.substr(route.find('}') + 1);
+  if (!path.starts_with(before)) return std::nullopt;
+  path.remove_prefix(before.size());
+  const auto end = std::min(path.find('/'), path.size());
+  return path.substr(end) == after ? decoded(path.substr(0, end)) : std::nullopt;
 }
 
 void fill(httplib::Response& out, http_response answer) {
@@ -163,6 +181,19 @@ class http_server::impl {
       if (out.body.empty()) fill(out, http_error(out.status, "the request is malformed"));
     }));
     library_.set_logger([this](const httplib::Request&, const httplib::Response& out) { count(out.status); });
+    // One handler for all paths: which route it is, admit() has asked before, of the path as it was sent.
+    constexpr const char* any = ".*";
+    library_.Get(any, [this](const httplib::Request& from, httplib::Response& out) { serve(to_request(from), out); });
+    // As if it read the body: else the library would, before it calls.
+    library_.Delete(any, [this](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader&) {
+      serve(to_request(from), out);
+    });
+    const auto with_body = [this](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader& read) {
+      serve_with_body(from, out, read);
+    };
+    library_.Post(any, with_body);
+    library_.Put(any, with_body);
+    library_.Patch(any, with_body);
     library_.set_keep_alive_max_count(limits.requests);
     library_.set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(limits.head).count());
   }
@@ -170,45 +201,7 @@ class http_server::impl {
   ~impl() { stop(); }
 
   void route(const std::string& method, const std::string& path, http_handler handler) {
-    routes_.emplace_back(method, path);
-    // Only paths that fits() has seen get here, so that a pattern has little to try.
-    const auto fixed = std::string(fixed_part(path));
-    const auto pattern = fixed == path ? path : fixed + "([^/]+)";
-    const auto without_body = [handler](const httplib::Request& from, httplib::Response& out) {
-      fill(out, handler(to_request(from)));
-    };
-    if (method == "GET") {
-      library_.Get(pattern, without_body);
-      return;
-    }
-    if (method == "DELETE") {
-      // As if it read the body: else the library would, before it calls.
-      library_.Delete(pattern, [without_body](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader&) {
-        without_body(from, out);
-      });
-      return;
-    }
-    auto with_body = [handler](const httplib::Request& from, httplib::Response& out, const httplib::ContentReader& read) {
-      // The library would look for parts, with receivers that are not there.
-      if (from.is_multipart_form_data()) {
-        fill(out, http_error(415, "multipart bodies are not taken"));
-        return;
-      }
-      auto request = to_request(from);
-      bool too_large = false;
-      const bool whole = read([&](const char* bytes, std::size_t count) {
-        too_large = request.body.size() + count > max_body_bytes;
-        if (!too_large) request.body.append(bytes, count);
-        return !too_large;
-      });
-      if (too_large) fill(out, http_error(413, "the body is larger than 65536 bytes"));
-      else if (!whole && served_here->timed_out()) fill(out, http_error(408, "the body took too long"));
-      else if (!whole) fill(out, http_error(400, "the body is incomplete or malformed"));
-      else fill(out, handler(request));
-    };
-    if (method == "POST") library_.Post(pattern, std::move(with_body));
-    else if (method == "PUT") library_.Put(pattern, std::move(with_body));
-    else library_.Patch(pattern, std::move(with_body));
+    routes_.push_back({method, path, std::move(handler)});
   }
 
   void set_guard(http_guard guard) { guard_ = std::move(guard); }
@@ -271,6 +264,41 @@ class http_server::impl {
  private:
   using connection_ptr = std::unique_ptr<connection>;
 
+  struct one_route {
+    std::string method, path;
+    http_handler handler;
+
+    [[nodiscard]] bool takes(const http_request& request) const {
+      return method == request.method || (method == "GET" && request.method == "HEAD");
+    }
+  };
+
+  // Called for what admit() has let through.
+  void serve(http_request request, httplib::Response& out) const {
+    for (const auto& each : routes_) {
+      auto parameter = each.takes(request) ? parameter_of(each.path, request.path) : std::nullopt;
+      if (!parameter) continue;
+      request.parameter = *std::move(parameter);
+      return fill(out, each.handler(request));
+    }
+  }
+
+  void serve_with_body(const httplib::Request& from, httplib::Response& out, const httplib::ContentReader& read) const {
+    // The library would look for parts, with receivers that are not there.
+    if (from.is_multipart_form_data()) return fill(out, http_error(415, "multipart bodies are not taken"));
+    auto request = to_request(from);
+    bool too_large = false;
+    const bool whole = read([&](const char* bytes, std::size_t count) {
+      too_large = request.body.size() + count > max_body_bytes;
+      if (!too_large) request.body.append(bytes, count);
+      return !too_large;
+    });
+    if (too_large) fill(out, http_error(413, "the body is larger than 65536 bytes"));
+    else if (!whole && served_here->timed_out()) fill(out, http_error(408, "the body took too long"));
+    else if (!whole) fill(out, http_error(400, "the body is incomplete or malformed"));
+    else serve(std::move(request), out);
+  }
+
   std::optional<http_response> admit(http_request request) const {
     if (guard_) {
       auto refused = guard_(request);
@@ -278,9 +306,10 @@ class http_server::impl {
       if (refused) return refused;
     }
     std::string allowed;
-    for (const auto& [method, path] : routes_) {
-      if (!fits(path, request.path)) continue;
-      if (method == request.method || (method == "GET" && request.method == "HEAD")) return std::nullopt;
+    for (const auto& each : routes_) {
+      if (!parameter_of(each.path, request.path)) continue;
+      if (each.takes(request)) return std::nullopt;
+      const auto& method = each.method;
       allowed += (allowed.empty() ? "" : ", ") + method + (method == "GET" ? ", HEAD" : "");
     }
     if (allowed.empty()) return http_error(404, "there is nothing at this path");
@@ -468,7 +497,7 @@ class http_server::impl {
   std::array<std::atomic<std::uint64_t>, 600> answered_{};  // by status
   library library_;
   http_guard guard_;
-  std::vector<std::pair<std::string, std::string>> routes_;
+  std::vector<one_route> routes_;
   endpoint address_;
   descriptor listener_;
   descriptor wake_;

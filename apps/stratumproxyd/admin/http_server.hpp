@@ -36,7 +36,7 @@ class http_server {
   http_server& operator=(const http_server&) = delete;
 
   /// Before start(). GET, with which HEAD works too, POST, PUT, PATCH or DELETE, which has no body. The path is matched as it
-  /// is sent; it may end in /{name}, for 1 to 64 letters, digits, - and _.
+  /// is sent. One of its segments may be {name}: it stands for 1 to 128 visible characters, also percent-encoded ones, of which / must be.
   void route(const std::string& method, const std::string& path, http_handler handler);
   void set_guard(http_guard guard);
 

@@ -29,6 +29,7 @@ struct served {
       return http_response{200, text + ' ' + request.body, "text/plain", {}};
     };
     for (const char* method : {"GET", "PATCH", "DELETE"}) server.route(method, "/things/{name}", described);
+    server.route("POST", "/things/{name}/size", described);
     if (guard) server.set_guard(std::move(guard));
     REQUIRE_FALSE(server.bind({"127.0.0.1", 0}));
     server.start();
@@ -76,7 +77,7 @@ TEST_CASE("HEAD answers without a body") {
   CHECK(head.find("the page") == std::string::npos);
 }
 
-TEST_CASE("a path may end in a name, which some methods take") {
+TEST_CASE("a path may have a name in it, which some methods take") {
   const served web;
   CHECK(body_of(web.client().ask(get("/things/aF0_-?x=%3a%5B+1&y&x=2"))) == "GET aF0_-  x=:[ 1 x=2 y= ");
   CHECK(body_of(web.client().ask(post("/things/a", "{}", "If-Match: \"7\"\r\n", "PATCH"))) == "PATCH a \"7\" {}");
@@ -85,14 +86,28 @@ TEST_CASE("a path may end in a name, which some methods take") {
     CHECK(body_of(client.ask("DELETE /things/a HTTP/1.1\r\nHost: a\r\n" + length + "\r\n")) == "DELETE a  ");
   REQUIRE(client.send("HEAD /things/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
   CHECK(status_of(client.answer()) == 200);
-  for (const std::string path : {"/things", "/things/", "/things/a/b", "/things/a/", "/things//", "/things/a%62", "/things/..", "/things/a%2fb",
-                                 "/things/%00", "/things/a.b", "/things/%61", "/thingsa"}) {
+  for (const std::string path : {"/things", "/things/", "/things/a/b", "/things/a/", "/things//", "/things/.", "/things/..", "/things/%2e%2E",
+                                 "/things/%00", "/things/%20", "/things/%0a", "/things/%ff", "/things/a%2fb/sizes", "/thingsa"}) {
     CAPTURE(path);
     CHECK(web.status(get(path)) == 404);
     CHECK(web.status(post(path, "{}", "", "PATCH")) == 404);
   }
-  CHECK(web.status(get("/things/" + std::string(64, 'a'))) == 200);
-  CHECK(web.status(get("/things/" + std::string(65, 'a'))) == 404);
+  const std::pair<std::string, std::string> names[] = {
+      {"10.0.0.7:50211", "10.0.0.7:50211"}, {"10.0.0.7%3A50211", "10.0.0.7:50211"}, {"[::1]:3333", "[::1]:3333"}, {"%5b%3A%3a1%5D:3333", "[::1]:3333"},
+      {"10.0.0.0%2f8", "10.0.0.0/8"}, {"a%25b", "a%b"}, {"a+b", "a+b"}, {"%61", "a"}, {"...", "..."}};
+  for (const auto& [sent, name] : names) {
+    CAPTURE(sent);
+    CHECK(body_of(web.client().ask(get("/things/" + sent))) == "GET " + name + "  ");
+    CHECK(body_of(web.client().ask(post("/things/" + sent + "/size", "3"))) == "POST " + name + "  3");
+  }
+  CHECK(web.status(get("/things/a/size")) == 405);
+  CHECK(web.status(post("/things/a", "3")) == 405);
+  CHECK(web.status(get("/things/" + std::string(128, 'a'))) == 200);
+  CHECK(web.status(get("/things/" + std::string(129, 'a'))) == 404);
+  std::string encoded;
+  for (int i = 0; i < 129; ++i) encoded += "%61";
+  CHECK(web.status(get("/things/" + encoded.substr(3))) == 200);
+  CHECK(web.status(get("/things/" + encoded)) == 404);
   CHECK(web.status(get("/things/" + std::string(2'000, 'a'))) == 404);
 }
 
