@@ -55,6 +55,10 @@ struct record_config {
   std::uint32_t megabytes = 1024;  ///< of the file
 };
 
+struct ban_config {
+  std::chrono::milliseconds automatic{0};  ///< how long offenders are banned; 0: they are not
+};
+
 struct config {
   stratumproxy::options proxy;
   web_config web;
@@ -62,6 +66,7 @@ struct config {
   database_config db;
   metrics_config metrics;
   record_config record;
+  ban_config bans;
 };
 
 /// What the command line asks for.

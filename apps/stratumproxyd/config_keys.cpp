@@ -251,6 +251,7 @@ std::vector<config_key> make_keys() {
       number("limits.invalid_ratio_percent", SPX_AT(proxy.limits.invalid_ratio_percent), 1, 100),
       number("limits.invalid_minimum", SPX_AT(proxy.limits.invalid_minimum), 1, 1'000'000),
       number("limits.unauthorized_per_address", SPX_AT(proxy.limits.unauthorized_per_address), 1, 1'000'000),
+      seconds("limits.ban_seconds", SPX_AT(bans.automatic), 0, 365 * day),
       number("limits.connections", SPX_AT(proxy.limits.connections), 0, 10'000'000),
   };
 }

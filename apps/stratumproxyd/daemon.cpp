@@ -1,9 +1,12 @@
 #include "daemon.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,10 +21,12 @@
 #include "admin/api.hpp"
 #include "admin/http_server.hpp"
 #include "admin/tokens.hpp"
+#include "ban_keeper.hpp"
 #include "endpoint.hpp"
 #include "event_log.hpp"
 #include "exporter.hpp"
 #include "line_recorder.hpp"
+#include "process_stats.hpp"
 #include "store/account_watcher.hpp"
 #include "store/cached_accounts.hpp"
 #include "store/store.hpp"
@@ -35,6 +40,8 @@ using stratumproxy::log_level;
 
 constexpr std::chrono::seconds drain_limit{10};
 constexpr std::chrono::seconds tag_patience{10};
+constexpr std::chrono::seconds account_patience{5};
+constexpr unsigned closes_of_an_offender = 10;
 
 std::string token_of(const config& settings) {
   return settings.web.token_file.empty() ? std::string() : read_token(settings.web.token_file);
@@ -84,7 +91,8 @@ struct lead_nowhere {
 
 class daemon::impl {
  public:
-  explicit impl(const config& settings) : log_(settings.log), series_(settings.metrics) {
+  impl(const config& settings, std::function<config()> reread)
+      : log_(settings.log), reread_(std::move(reread)), series_(settings.metrics) {
     // What is wrong with the configuration is said before the database is touched, but for what depends on its tokens.
     const auto web = *parse_endpoint(settings.web.address);
     const auto token = token_of(settings);
@@ -111,6 +119,9 @@ class daemon::impl {
       log_.write(log_level::warning, "recording", fmt::format("every line of every conversation, into {}", recorder_->file().string()));
     }
     proxy_.emplace(settings.proxy, *accounts_, log_, nullptr, recorder_ ? &*recorder_ : nullptr);
+    bans_.emplace(*database_, log_, [this](auto bans) { proxy_->set_bans(std::move(bans)); },
+                  ban_keeper_options{.automatic = std::chrono::ceil<std::chrono::seconds>(settings.bans.automatic),
+                                     .offenders = [this] { return proxy_->take_offenders(closes_of_an_offender); }});
     if (const auto error = proxy_->start()) {
       throw std::runtime_error(fmt::format("cannot listen on stratum.addr {}: {}; choose another with --stratum.addr",
                                            settings.proxy.address, error.message()));
@@ -135,7 +146,8 @@ class daemon::impl {
                        .ready = [this] { return !draining_; },
                        .has_tag = [this] { return flusher_->has_tag(); },
                        .metrics = [this] { return metrics_page(); },
-                       .snapshot = [this](stratumproxy::metrics::scope what) { return readable_snapshot(what); }});
+                       .snapshot = [this](stratumproxy::metrics::scope what) { return readable_snapshot(what); },
+                       .live = live_operations()});
     http_.start();
     log_.write(log_level::info, "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
   }
@@ -145,6 +157,7 @@ class daemon::impl {
     if (flusher_) flusher_->stop();
     monitor_.reset();
     upkeep_.reset();
+    bans_.reset();
     watcher_.reset();
     if (proxy_) proxy_->stop();
   }
@@ -153,22 +166,21 @@ class daemon::impl {
     return fmt::format("stratum={} web={}", proxy_->address(), http_.address().text());
   }
 
-  void reload(const config& settings) try {
-    const auto token = token_of(settings);
-    check_exposure(settings, http_.address(), token, tokens_);
-    warn_about(settings);
-    set_access(settings, token);
-    log_.set_level(settings.log.level);
-    reload_ok_ = true;
-    log_.write(log_level::info, "reloaded",
-               "token file, registration, limits of HTTP, audit_days and log level; every other change needs a restart");
-  } catch (const std::exception& error) {
-    refuse_reload(error.what());
-  }
-
-  void refuse_reload(const std::string& why) {
-    reload_ok_ = false;
-    log_.write(log_level::error, "reload_refused", why);
+  reload_outcome reload() {
+    const std::lock_guard lock(reloading_);
+    if (draining_) return {"the proxy stops", {}};
+    std::string error;
+    try {
+      take_over(reread_());
+    } catch (const std::exception& why) {
+      error = why.what();
+      log_.write(log_level::error, "reload_refused", error);
+    }
+    reload_ok_ = error.empty();
+    reload_error_ = error;
+    reloaded_at_ = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
+    if (!error.empty()) return {std::move(error), {}};
+    return {{}, {"log.level", "web.token_file", "web.registration", "web.registrations_per_minute", "web.audit_days"}};
   }
 
   void drain() {
@@ -187,6 +199,42 @@ class daemon::impl {
     tokens_.set_file_token(token);
     access_->set_policy(settings.web.access);
     upkeep_->keep_audit(std::chrono::days(settings.web.audit_days));
+  }
+
+  void take_over(const config& settings) {
+    const auto token = token_of(settings);
+    check_exposure(settings, http_.address(), token, tokens_);
+    warn_about(settings);
+    set_access(settings, token);
+    log_.set_level(settings.log.level);
+    log_.write(log_level::info, "reloaded",
+               "token file, registration, limits of HTTP, audit_days and log level; every other change needs a restart");
+  }
+
+  operations live_operations() {
+    return {.disconnect = [this](const auto& worker, const auto& words) { return proxy_->disconnect(worker, words); },
+            .move_worker = [this](const auto& worker, auto to) { return proxy_->move_worker(worker, std::move(to)); },
+            .find_account = [this](const auto& name) { return find_account(name); },
+            .bans_written = [this] { bans_->refresh(); },
+            .status = [this] { return status(); },
+            .reload = [this] { return reload(); }};
+  }
+
+  stratumproxy::account_lookup find_account(const std::string& name) {
+    auto answer = std::make_shared<std::promise<stratumproxy::account_lookup>>();
+    auto found = answer->get_future();
+    accounts_->find(name, [answer](stratumproxy::account_lookup one) { answer->set_value(std::move(one)); });
+    if (found.wait_for(account_patience) != std::future_status::ready) return {};
+    return found.get();
+  }
+
+  daemon_status status() {
+    const auto process = read_process_stats();
+    const std::lock_guard lock(reloading_);
+    return {.version = stratumproxy::version(), .tag = tag_, .stratum = proxy_->address(), .web = http_.address().text(),
+            .uptime_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count(),
+            .shards = proxy_->shards(), .bans = bans_->size(), .open_descriptors = process.open_fds,
+            .descriptor_limit = process.max_fds, .reloaded_at = reloaded_at_, .reload_error = reload_error_};
   }
 
   void warn_about(const config& settings) {
@@ -225,11 +273,16 @@ class daemon::impl {
 
   // In the order of their lives: what is made later uses what was made before.
   event_log log_;
+  const std::function<config()> reread_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::mutex reloading_;  // guards the two
+  std::string reloaded_at_, reload_error_;
   std::unique_ptr<store> database_;
   account_moves moves_;
   std::optional<cached_accounts> accounts_;
   std::optional<line_recorder> recorder_;
   std::optional<stratumproxy::proxy> proxy_;
+  std::optional<ban_keeper> bans_;
   std::unique_ptr<account_moves, lead_nowhere> moving_;
   std::optional<account_watcher> watcher_;
   std::string tag_;
@@ -245,11 +298,10 @@ class daemon::impl {
   http_server http_;
 };
 
-daemon::daemon(const config& settings) : impl_(std::make_unique<impl>(settings)) {}
+daemon::daemon(const config& settings, std::function<config()> reread) : impl_(std::make_unique<impl>(settings, std::move(reread))) {}
 daemon::~daemon() = default;
 std::string daemon::ready_line() const { return "stratumproxyd ready " + impl_->ready_addresses(); }
-void daemon::reload(const config& settings) { impl_->reload(settings); }
-void daemon::refuse_reload(const std::string& why) { impl_->refuse_reload(why); }
+void daemon::reload() { (void)impl_->reload(); }
 void daemon::drain() { impl_->drain(); }
 
 }  // namespace stratumproxyd

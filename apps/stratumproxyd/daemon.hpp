@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,17 +12,16 @@ namespace stratumproxyd {
 /// std::runtime_error with one actionable line.
 class daemon {
  public:
-  explicit daemon(const config& settings);
+  /// `reread`: the configuration as the command line and the file say it now; throws config_error.
+  daemon(const config& settings, std::function<config()> reread);
   ~daemon();  ///< ends what still runs, at once
 
   /// "stratumproxyd ready stratum=HOST:PORT web=HOST:PORT"
   [[nodiscard]] std::string ready_line() const;
 
-  /// Takes over what can change while it runs: who may ask by HTTP, how long the audit log is, and the log level. `settings`
-  /// is already valid.
-  void reload(const config& settings);
-  /// Tells that the new configuration was refused.
-  void refuse_reload(const std::string& why);
+  /// Reads the configuration again, and takes over what can change while it runs: who may ask by HTTP, how long the audit log is, and
+  /// the log level. What is wrong is logged.
+  void reload();
 
   /// Lets the workers go in order, for 10 s at most, and writes the last totals. Blocks.
   void drain();

@@ -57,17 +57,12 @@ void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals) {
   }
 }
 
-void run(stratumproxyd::daemon& running, signal_waiter& signals, int argc, char** argv) {
+void run(stratumproxyd::daemon& running, signal_waiter& signals) {
   for (;;) {
     switch (signals.wait()) {
       case wake_reason::terminate: drain_or_leave(running, signals); return;
       case wake_reason::woken: continue;
-      case wake_reason::reload:
-        try {
-          running.reload(parse_command_line(argc, argv).settings);
-        } catch (const std::exception& error) {
-          running.refuse_reload(error.what());
-        }
+      case wake_reason::reload: running.reload(); continue;
     }
   }
 }
@@ -83,9 +78,9 @@ int main(int argc, char** argv) try {
   }
   raise_descriptor_limit();
   signal_waiter signals;
-  stratumproxyd::daemon running(command.settings);
+  stratumproxyd::daemon running(command.settings, [argc, argv] { return parse_command_line(argc, argv).settings; });
   std::cout << running.ready_line() << std::endl;
-  run(running, signals, argc, argv);
+  run(running, signals);
   return EXIT_SUCCESS;
 } catch (const std::exception& error) {
   return fail(error.what());

@@ -30,6 +30,7 @@ class memory_store final : public stratumproxyd::store {
   std::atomic<bool> taken{false};   ///< another process has the tag
   std::atomic<bool> broken{false};  ///< throws something that is not store_unavailable, with a secret in its text
   std::atomic<int> writes{0};
+  std::size_t most_bans = 10'000;
 
   memory_store() {
     for (const auto& each : stratumproxy::algorithm::builtin()) algorithms_.push_back(each);
@@ -165,6 +166,49 @@ class memory_store final : public stratumproxyd::store {
     return write_outcome::created;
   }
 
+  std::vector<stratumproxyd::ban_record> bans() override {
+    check();
+    const std::lock_guard lock(mutex_);
+    std::vector<stratumproxyd::ban_record> out;
+    for (const auto& [subject, one] : bans_) out.push_back(one);
+    return out;
+  }
+
+  std::uint64_t bans_revision() override {
+    check();
+    const std::lock_guard lock(mutex_);
+    return ban_changes_;
+  }
+
+  stratumproxyd::write_outcome add_ban(const stratumproxyd::ban_record& value) override {
+    using stratumproxyd::write_outcome;
+    check();
+    const std::lock_guard lock(mutex_);
+    const bool is_there = bans_.contains(value.subject);
+    if (!is_there && bans_.size() >= most_bans) return write_outcome::full;
+    bans_[value.subject] = value;
+    bans_[value.subject].created_at = "2026-01-02T03:04:05Z";
+    ++ban_changes_;
+    ++writes;
+    return is_there ? write_outcome::changed : write_outcome::created;
+  }
+
+  bool remove_ban(std::string_view subject) override {
+    check();
+    return remove_ban_while_down(subject);
+  }
+
+  /// As somebody else's program does.
+  bool remove_ban_while_down(std::string_view subject) {
+    const std::lock_guard lock(mutex_);
+    const auto found = bans_.find(subject);
+    if (found == bans_.end()) return false;
+    bans_.erase(found);
+    ++ban_changes_;
+    ++writes;
+    return true;
+  }
+
   void hold_tag(std::string_view) override {
     check();
     if (taken) throw stratumproxyd::tag_taken("another proxy has the tag");
@@ -231,6 +275,8 @@ class memory_store final : public stratumproxyd::store {
   std::vector<stratumproxy::algorithm::info> algorithms_;
   std::vector<stratumproxyd::pool_record> pools_;
   std::map<std::string, stratumproxyd::user_record, std::less<>> accounts_;
+  std::map<std::string, stratumproxyd::ban_record, std::less<>> bans_;
+  std::uint64_t ban_changes_ = 0;
   std::size_t registered_ = 0;
   std::uint64_t revision_ = 0;
   std::map<std::tuple<std::string, std::string, std::string, std::string>, stratumproxy::metrics::share_counts> totals_;

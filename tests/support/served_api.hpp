@@ -30,6 +30,7 @@ struct served_api {
   std::atomic<bool> readable{true};  ///< the counters
   std::atomic<metrics::scope> asked{};  ///< of the last snapshot
   stratumproxyd::known_tokens tokens;
+  stratumproxyd::operations live;  ///< set before the first request that needs them
   std::unique_ptr<stratumproxyd::access_rules> access;
   stratumproxyd::http_server server;
 
@@ -53,10 +54,20 @@ struct served_api {
                                        .ready = [this] { return ready.load(); },
                                        .has_tag = [this] { return !database.taken; },
                                        .metrics = [this] { return page; },
-                                       .snapshot = snapshot});
+                                       .snapshot = snapshot,
+                                       .live = passed_on()});
     server.start();
     database.add_pool({.pool = "pool.example:3333", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
     database.writes = 0;
+  }
+
+  stratumproxyd::operations passed_on() {
+    return {.disconnect = [this](const auto& worker, const auto& words) { return live.disconnect(worker, words); },
+            .move_worker = [this](const auto& worker, auto to) { return live.move_worker(worker, std::move(to)); },
+            .find_account = [this](const auto& name) { return live.find_account(name); },
+            .bans_written = [this] { if (live.bans_written) live.bans_written(); },
+            .status = [this] { return live.status(); },
+            .reload = [this] { return live.reload(); }};
   }
 
   std::string ask(const std::string& request) { return raw_http(server.address().port).ask(request); }

@@ -72,6 +72,7 @@ http_response refused(write_outcome outcome, std::string_view error) {
     case write_outcome::created:
     case write_outcome::changed:
     case write_outcome::exists: break;
+    case write_outcome::full: return say(409, "the table is full");
     case write_outcome::conflict: return say(409, "the row is there with other values");
     case write_outcome::outdated: return say(412, "the account has another revision by now");
     case write_outcome::unknown_user: return say(404, "unknown user");
@@ -95,7 +96,16 @@ void add_routes(http_server& server, const api_context& context) {
   add("PATCH", "/api/v1/users/{name}", change_user);
   add("DELETE", "/api/v1/users/{name}", remove_user);
   add("GET", "/api/v1/workers", list_workers);
+  add("GET", "/api/v1/workers/{worker}", show_worker);
+  add("DELETE", "/api/v1/workers/{worker}", disconnect_worker);
+  add("POST", "/api/v1/workers/{worker}/move", move_worker);
   add("GET", "/api/v1/links", list_links);
+  add("GET", "/api/v1/sessions", list_sessions);
+  add("GET", "/api/v1/bans", list_bans);
+  add("POST", "/api/v1/bans", add_ban);
+  add("DELETE", "/api/v1/bans/{subject}", remove_ban);
+  add("GET", "/api/v1/status", show_status);
+  add("POST", "/api/v1/reload", reload);
   add("GET", "/api/v1/algorithms", list_algorithms);
   add("POST", "/api/v1/algorithms", add_algorithm);
   add("GET", "/api/v1/pools", list_pools);

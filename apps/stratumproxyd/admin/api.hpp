@@ -9,6 +9,7 @@
 
 #include "admin/http.hpp"
 #include "admin/http_server.hpp"
+#include "admin/operations.hpp"
 #include "admin/tokens.hpp"
 #include "store/store.hpp"
 
@@ -25,6 +26,7 @@ struct api_context {
   std::function<bool()> has_tag;      ///< no other proxy writes totals under this one's tag
   std::function<std::optional<std::string>()> metrics;  ///< nothing when the counters cannot be read
   std::function<std::optional<stratumproxy::metrics::snapshot>(stratumproxy::metrics::scope)> snapshot;  ///< likewise
+  operations live{};
 };
 
 /// Registers every route of docs/api.md.

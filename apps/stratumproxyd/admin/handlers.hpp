@@ -20,6 +20,20 @@ http_response remove_user(const api_context& context, const http_request& reques
 http_response list_workers(const api_context& context, const http_request& request);
 http_response list_links(const api_context& context, const http_request& request);
 
+http_response show_worker(const api_context& context, const http_request& request);
+http_response list_sessions(const api_context& context, const http_request& request);
+
+// operations_api.cpp
+http_response disconnect_worker(const api_context& context, const http_request& request);
+http_response move_worker(const api_context& context, const http_request& request);
+http_response show_status(const api_context& context);
+http_response reload(const api_context& context);
+
+// bans_api.cpp
+http_response list_bans(const api_context& context);
+http_response add_ban(const api_context& context, const http_request& request);
+http_response remove_ban(const api_context& context, const http_request& request);
+
 // tables_api.cpp
 http_response list_algorithms(const api_context& context);
 http_response add_algorithm(const api_context& context, const http_request& request);

@@ -80,6 +80,11 @@ void put(json_answer& out, const metrics::worker_row& row) {
   out.put("hashrate", row.hashrate);
   out.put("version_mask", fmt::format("{:08x}", row.version_mask));
   out.put("best_share", row.best_share);
+  out.put("mark", row.mark);
+  out.put("miner_bytes", std::uint64_t{row.miner_bytes});
+  out.put("connected_seconds", row.connected_seconds);
+  if (row.last_share_seconds) out.put("last_share_seconds", *row.last_share_seconds);
+  else out.put_null("last_share_seconds");
   out.put("sent", row.shares.sent);
   out.put("accepted", row.shares.accepted);
   out.put("rejected", row.shares.rejected_total());
@@ -97,6 +102,20 @@ void put(json_answer& out, const metrics::link_row& row) {
   out.put("limit", row.limit);
   out.put("difficulty", row.difficulty);
   out.put("round_trip_seconds", row.round_trip);
+}
+
+/// A worker whose connection was lost, and may come back.
+struct kept_session : metrics::worker_row {};
+
+void put(json_answer& out, const kept_session& row) {
+  out.put("session", row.session);
+  out.put("worker", row.address);
+  out.put("user", row.account);
+  out.put("rig", row.rig);
+  out.put("hash", row.algorithm);
+  out.put("pool", row.pool);
+  out.put("kept_seconds", row.kept_seconds);
+  out.put("expires_seconds", row.expires_seconds);
 }
 
 /// The rows that are wanted, in the order of their keys, and where the next page begins.
@@ -135,6 +154,22 @@ metrics::snapshot take(const api_context& context, metrics::scope what) {
 http_response list_workers(const api_context& context, const http_request& request) {
   const row_filter wanted(request);
   return page_of("workers", take(context, metrics::scope::everything).workers, wanted);
+}
+
+http_response show_worker(const api_context& context, const http_request& request) {
+  auto rows = take(context, metrics::scope::everything).workers;
+  std::erase_if(rows, [&](const auto& row) { return row.address != request.parameter; });
+  if (rows.empty()) return http_error(404, "unknown worker");
+  const row_filter wanted(request);
+  return page_of("workers", rows, wanted);
+}
+
+http_response list_sessions(const api_context& context, const http_request& request) {
+  const row_filter wanted(request);
+  std::vector<kept_session> kept;
+  for (auto& row : take(context, metrics::scope::everything).workers)
+    if (!row.up && row.is_current) kept.push_back({std::move(row)});
+  return page_of("sessions", kept, wanted);
 }
 
 http_response list_links(const api_context& context, const http_request& request) {

@@ -52,6 +52,8 @@ class sql_session {
   virtual void lock_schema() = 0;
   /// An expression: the time in `column` as "YYYY-MM-DDTHH:MM:SSZ".
   [[nodiscard]] virtual std::string utc_text(const std::string& column) const = 0;
+  /// An expression: the seconds since 1970 on the database's clock, whole.
+  [[nodiscard]] virtual std::string unix_time() const = 0;
   /// A text that names this transaction for has_ended, should its commit be in doubt.
   [[nodiscard]] virtual std::string transaction_mark() = 0;
   /// Whether that transaction was committed or rolled back, and not still on its way on the server.

@@ -65,6 +65,8 @@ class postgres_session final : public sql_session {
     return fmt::format(R"(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))", column);
   }
 
+  std::string unix_time() const override { return "CAST(EXTRACT(EPOCH FROM now()) AS BIGINT)"; }
+
   std::string transaction_mark() override { return text_of(sql_session::query("SELECT txid_current()")[0][0]); }
 
   // A crash or a fail-over takes back the numbers of transactions that never reached the log, and txid_status is an error for

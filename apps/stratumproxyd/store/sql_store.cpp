@@ -13,6 +13,7 @@
 
 #include "account_name.hpp"
 #include "account_rows.hpp"
+#include "ban_rows.hpp"
 #include "endpoint.hpp"
 #include "pool_rows.hpp"
 #include "text.hpp"
@@ -326,6 +327,31 @@ write_outcome sql_store::add_pool(const pool_record& value) {
     outcome = same ? write_outcome::exists : write_outcome::conflict;
   });
   return outcome;
+}
+
+std::vector<ban_record> sql_store::bans() {
+  std::vector<ban_record> found;
+  tables_->read(patience, [&](sql_session& session) { found = read_bans(session); });
+  return found;
+}
+
+std::uint64_t sql_store::bans_revision() {
+  std::uint64_t number = 0;
+  tables_->read(patience, [&](sql_session& session) { number = ban_changes(session); });
+  return number;
+}
+
+write_outcome sql_store::add_ban(const ban_record& value) {
+  auto outcome = write_outcome::created;
+  tables_->write(patience, [&](sql_session& session) { outcome = write_ban(session, value); });
+  return outcome;
+}
+
+bool sql_store::remove_ban(std::string_view subject) {
+  bool removed = false;
+  if (!is_storable(subject, longest_subject)) return removed;
+  tables_->write(patience, [&](sql_session& session) { removed = erase_ban(session, std::string(subject)); });
+  return removed;
 }
 
 void sql_store::hold_tag(std::string_view tag) {

@@ -29,6 +29,10 @@ class sql_store final : public store {
   write_outcome add_algorithm(const stratumproxy::algorithm::info& value) override;
   std::vector<pool_record> pools() override;
   write_outcome add_pool(const pool_record& value) override;
+  std::vector<ban_record> bans() override;
+  std::uint64_t bans_revision() override;
+  write_outcome add_ban(const ban_record& value) override;
+  bool remove_ban(std::string_view subject) override;
   void hold_tag(std::string_view tag) override;
   /// When it throws, the deltas may be in the tables or not; totals() then tells, for it waits out (throws
   /// store_unavailable during) a transaction whose end is not decided yet. One writer a tag.

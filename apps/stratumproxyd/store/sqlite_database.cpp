@@ -181,6 +181,7 @@ class sqlite_database final : public database, private sql_session {
   std::string utc_text(const std::string& column) const override {
     return fmt::format("strftime('%Y-%m-%dT%H:%M:%SZ', {})", column);
   }
+  std::string unix_time() const override { return "CAST(strftime('%s', 'now') AS INTEGER)"; }
   std::string transaction_mark() override { return {}; }
   bool has_ended(const std::string&) override { return true; }
 

@@ -91,11 +91,20 @@ class change_feed {
   virtual account_changes wait(std::chrono::milliseconds limit) = 0;
 };
 
+/// One who is not served.
+struct ban_record {
+  std::string subject;  ///< as stratumproxy::ban_list::canonical writes it
+  std::string reason;
+  std::string created_at{};  ///< "YYYY-MM-DDTHH:MM:SSZ"; not read by a write
+  std::optional<std::uint64_t> seconds{};  ///< that are left; nothing: for good
+};
+
 /// What came of an attempt to write.
 enum class write_outcome : std::uint8_t {
   created,
   changed,
   exists,             ///< the same row was there already
+  full,               ///< the table holds as many rows as it may
   conflict,           ///< another row with that key is there, with other values
   outdated,           ///< the account has another revision than the change was made for
   unknown_user,
@@ -149,6 +158,15 @@ class store {
   /// created, exists (all values the same; no divider agrees with any), conflict, or unknown_algorithm. `algorithm` may be an
   /// alias.
   virtual write_outcome add_pool(const pool_record& value) = 0;
+
+  /// Those that have not ended, in the order of their subjects.
+  virtual std::vector<ban_record> bans() = 0;
+  /// Another one than before whenever anybody, this program or another, wrote to the bans.
+  virtual std::uint64_t bans_revision() = 0;
+  /// created, changed (it is there: reason and time are these now), or full: there are stratumproxy::ban_list::most.
+  virtual write_outcome add_ban(const ban_record& value) = 0;
+  /// False when there is none.
+  virtual bool remove_ban(std::string_view subject) = 0;
 
   /// Makes this store the only one, in all processes, that can hold `tag`, until it is destroyed. When the connection that
   /// stands for it is lost, the next use of the tag takes it again; a call when it is held only asks. After the first call,

@@ -220,7 +220,10 @@ class downstream_session {
   /// Null before its first share.
   [[nodiscard]] const worker_work* work() const noexcept { return activity_ ? &activity_->work : nullptr; }
   /// When it came; nothing before the first.
-  [[nodiscard]] std::optional<time_point> last_share() const noexcept { return activity_ && activity_->last_share != time_point{} ? std::optional(activity_->last_share) : std::nullopt; }
+  [[nodiscard]] std::optional<time_point> last_share() const noexcept {
+    const bool came = activity_ && activity_->last_share != time_point{};
+    return came ? std::optional(activity_->last_share) : std::nullopt;
+  }
   /// On all links that it comes back to.
   [[nodiscard]] double hashrate(time_point now) const noexcept;
   [[nodiscard]] const std::vector<other_link>& others() const noexcept;

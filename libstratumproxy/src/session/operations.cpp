@@ -33,7 +33,9 @@ bool session_manager::impl::disconnect(std::string_view peer, std::string_view w
 }
 
 move_outcome session_manager::impl::move_worker(std::string_view peer, const known_account& to, time_point now) {
-  const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const auto& entry) { return entry.second->is_connected() && entry.second->peer() == peer; });
+  const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const auto& entry) {
+    return entry.second->is_connected() && entry.second->peer() == peer;
+  });
   if (found == workers_.end()) return move_outcome::unknown_worker;
   auto& worker = *found->second;
   if (!worker.is_mining() || !worker.owner || is_draining_) return move_outcome::not_mining;

@@ -25,6 +25,10 @@ metrics::worker_row worker(int number, const std::string& account = "0123456789a
   row.hashrate = 1e12;
   row.version_mask = 0x1fffe0;
   row.best_share = 4096.5;
+  row.mark = "a7";
+  row.miner_bytes = 3;
+  row.connected_seconds = 12.5;
+  row.last_share_seconds = 0.5;
   row.shares.sent = 10;
   row.shares.accepted = 6;
   row.shares.rejected = {1, 2};
@@ -42,7 +46,7 @@ TEST_CASE("workers are listed with all that is known of them") {
   CHECK(body_of(answer) ==
         R"({"workers":[{"worker":"10.0.0.1:5","user":"0123456789abcdef","rig":"rig\"1","agent":"cgminer/4.12","hash":"sha256d",)"
         R"("pool":"pool.example:3333","session":"89abcdef","up":true,"current":true,"difficulty":0.5,"hashrate":1000000000000,)"
-        R"("version_mask":"001fffe0","best_share":4096.5,"sent":10,"accepted":6,"rejected":3,"unknown":1}],"next":"","error":""})" "\n");
+        R"("version_mask":"001fffe0","best_share":4096.5,"mark":"a7","miner_bytes":3,"connected_seconds":12.5,"last_share_seconds":0.5,"sent":10,"accepted":6,"rejected":3,"unknown":1}],"next":"","error":""})" "\n");
 }
 
 TEST_CASE("links are listed, the dedicated ones too") {

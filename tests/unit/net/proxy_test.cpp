@@ -311,3 +311,25 @@ TEST_CASE("a banned address is closed before it is read, and those that are ther
   peer again = peer::to(served.address());
   log_in(again);
 }
+
+TEST_CASE("an address whose miners are closed for what they did is named once", "[loopback]") {
+  house at;
+  at.config.limits.failed_authorizes = 1;
+  proxy served(at.config, at.accounts, at.log);
+  CHECK(served.take_offenders(1).empty());
+  CHECK(served.shards() == 0);
+  REQUIRE_FALSE(served.start());
+  CHECK(served.shards() == 1);
+  for (int i = 0; i < 3; ++i) {
+    peer miner = peer::to(served.address());
+    miner.say(R"({"id":1,"method":"mining.authorize","params":["guess","x"]})" "\n");
+    CHECK(miner.line().find("24") != std::string::npos);
+    CHECK(miner.ends());
+  }
+  peer leaves = peer::to(served.address());
+  leaves.finish_sending();
+  CHECK(leaves.ends());
+  CHECK(served.take_offenders(4).empty());
+  CHECK(served.take_offenders(3) == std::vector<std::string>{"127.0.0.1"});
+  CHECK(served.take_offenders(1).empty());
+}

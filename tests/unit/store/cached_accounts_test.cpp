@@ -50,6 +50,10 @@ class scripted_store final : public store {
   write_outcome add_algorithm(const stratumproxy::algorithm::info&) override { return {}; }
   std::vector<pool_record> pools() override { return {}; }
   write_outcome add_pool(const pool_record&) override { return {}; }
+  std::vector<ban_record> bans() override { return {}; }
+  std::uint64_t bans_revision() override { return {}; }
+  write_outcome add_ban(const ban_record&) override { return {}; }
+  bool remove_ban(std::string_view) override { return {}; }
   void hold_tag(std::string_view) override {}
   void add_totals(std::string_view, std::span<const total_record>) override {}
   std::vector<total_record> totals(std::string_view) override { return {}; }
