@@ -52,8 +52,8 @@ const std::string labels = R"({proxy="t",worker="10.0.0.1:5",user="0123456789abc
 
 TEST_CASE("HTTP requests are counted by status, and wrong tokens even where there was none") {
   const metrics::snapshot now;
-  const auto text = exposition({.tag = "t", .version = "1", .now = now, .committed = {}, .process = {}, .http_answers = {{200, 3}, {401, 2}},
-                                .http_failed_logins = 1});
+  const auto text = exposition({.tag = "t", .version = "1", .now = now, .workers = {}, .committed = {}, .process = {},
+                                .http_answers = {{200, 3}, {401, 2}}, .http_failed_logins = 1});
   CHECK(has(text, R"(proxy_http_requests_total{proxy="t",code="200"} 3)"));
   CHECK(has(text, R"(proxy_http_requests_total{proxy="t",code="401"} 2)"));
   CHECK(has(text, R"(proxy_http_authentications_failed_total{proxy="t"} 1)"));
