@@ -104,7 +104,7 @@ http_request to_request(const httplib::Request& from) {
 
 // A segment of a path, decoded. Nothing where it is no 1 to 128 visible characters of ASCII, or where clients would resolve it.
 std::optional<std::string> decoded(std::string_view segment) {
-  constexpr std::size_t longest = 128;
+  constexpr std::size_t longest = 300;  // a DNS name and a port
   std::string out;
   for (std::size_t i = 0; i < segment.size(); ++i) {
     char c = segment[i];
@@ -200,8 +200,8 @@ class http_server::impl {
 
   ~impl() { stop(); }
 
-  void route(const std::string& method, const std::string& path, http_handler handler) {
-    routes_.push_back({method, path, std::move(handler)});
+  void route(const std::string& method, const std::string& path, http_handler handler, std::size_t body_bytes) {
+    routes_.push_back({method, path, std::move(handler), body_bytes});
   }
 
   void set_guard(http_guard guard) { guard_ = std::move(guard); }
@@ -267,6 +267,7 @@ class http_server::impl {
   struct one_route {
     std::string method, path;
     http_handler handler;
+    std::size_t body_bytes;
 
     [[nodiscard]] bool takes(const http_request& request) const {
       return method == request.method || (method == "GET" && request.method == "HEAD");
@@ -287,16 +288,31 @@ class http_server::impl {
     // The library would look for parts, with receivers that are not there.
     if (from.is_multipart_form_data()) return fill(out, http_error(415, "multipart bodies are not taken"));
     auto request = to_request(from);
+    const auto body_bytes = body_limit(request.method, request.path);
     bool too_large = false;
     const bool whole = read([&](const char* bytes, std::size_t count) {
-      too_large = request.body.size() + count > max_body_bytes;
+      too_large = request.body.size() + count > body_bytes;
       if (!too_large) request.body.append(bytes, count);
       return !too_large;
     });
-    if (too_large) fill(out, http_error(413, "the body is larger than 65536 bytes"));
+    if (too_large) fill(out, http_error(413, too_large_text(body_bytes)));
     else if (!whole && served_here->timed_out()) fill(out, http_error(408, "the body took too long"));
     else if (!whole) fill(out, http_error(400, "the body is incomplete or malformed"));
     else serve(std::move(request), out);
+  }
+
+  [[nodiscard]] std::size_t body_limit(std::string_view method, std::string_view path) const {
+    for (const auto& each : routes_)
+      if (each.method == method && each.path == path) return each.body_bytes;
+    return max_body_bytes;
+  }
+
+  // By the first line of the head.
+  [[nodiscard]] std::size_t body_limit(std::string_view head) const {
+    const auto line = head.substr(0, head.find('\r'));
+    const auto begin = std::min(line.find(' '), line.size());
+    const auto target = line.substr(std::min(begin + 1, line.size()));
+    return body_limit(line.substr(0, begin), target.substr(0, target.find_first_of(" ?")));
   }
 
   std::optional<http_response> admit(http_request request) const {
@@ -469,7 +485,8 @@ class http_server::impl {
   // False when the connection is to be closed at once.
   bool serve(connection& each) {
     const auto length = head_length(each.buffer);
-    const auto parsed = parse_request_head(std::string_view(each.buffer).substr(0, length));
+    const auto body_bytes = body_limit(std::string_view(each.buffer).substr(0, length));
+    const auto parsed = parse_request_head(std::string_view(each.buffer).substr(0, length), body_bytes);
     if (const auto* error = std::get_if<head_error>(&parsed)) return refuse(each, *error);
     const auto& head = std::get<request_head>(parsed);
     each.buffer.erase(0, length);
@@ -477,7 +494,7 @@ class http_server::impl {
     // After a body the connection is not used again: where an unread body ends would have to be guessed.
     const bool keep = head.keep_alive && !head.has_body && each.served < limits_.requests;
     exchange_stream stream(each.socket.get(), head.text, each.buffer, head.has_body,
-                           {limits_.body, limits_.answer, 8 * max_body_bytes});
+                           {limits_.body, limits_.answer, 8 * body_bytes});
     served_here = &stream;
     actor_here.clear();
     const bool answered = library_.exchange(stream, !keep);
@@ -519,8 +536,8 @@ class http_server::impl {
 
 http_server::http_server(http_limits limits) : impl_(std::make_unique<impl>(limits)) {}
 http_server::~http_server() = default;
-void http_server::route(const std::string& method, const std::string& path, http_handler handler) {
-  impl_->route(method, path, std::move(handler));
+void http_server::route(const std::string& method, const std::string& path, http_handler handler, std::size_t body_bytes) {
+  impl_->route(method, path, std::move(handler), body_bytes);
 }
 void http_server::set_guard(http_guard guard) { impl_->set_guard(std::move(guard)); }
 std::vector<std::pair<int, std::uint64_t>> http_server::answered() const { return impl_->answered(); }

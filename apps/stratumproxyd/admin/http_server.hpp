@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "admin/http.hpp"
+#include "admin/request_head.hpp"
 #include "endpoint.hpp"
 
 namespace stratumproxyd {
@@ -36,8 +37,9 @@ class http_server {
   http_server& operator=(const http_server&) = delete;
 
   /// Before start(). GET, with which HEAD works too, POST, PUT, PATCH or DELETE, which has no body. The path is matched as it
-  /// is sent. One of its segments may be {name}: it stands for 1 to 128 visible characters, also percent-encoded ones, of which / must be.
-  void route(const std::string& method, const std::string& path, http_handler handler);
+  /// is sent. One of its segments may be {name}: it stands for 1 to 300 visible characters, also percent-encoded ones, of which / must be.
+  /// Bodies are of `body_bytes` at most.
+  void route(const std::string& method, const std::string& path, http_handler handler, std::size_t body_bytes = max_body_bytes);
   void set_guard(http_guard guard);
 
   /// How many answers were given with each status, since the start; those with none are left out.

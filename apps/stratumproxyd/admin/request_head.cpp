@@ -55,6 +55,7 @@ std::optional<head_error> parse_request_line(std::string_view line, request_head
 
 /// What the headers say about the body.
 struct framing {
+  std::size_t body_bytes;  // at most
   std::optional<std::size_t> length;
   bool chunked = false;
   bool has_host = false;
@@ -68,7 +69,7 @@ std::optional<head_error> take_header(const std::string& name, std::string_view 
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), length);
     if (frame.length || value.empty() || value.size() > 18 || error != std::errc{} || end != value.data() + value.size())
       return head_error{400, "Content-Length is malformed or appears twice"};
-    if (length > max_body_bytes) return head_error{413, "the body is larger than 65536 bytes"};
+    if (length > frame.body_bytes) return head_error{413, too_large_text(frame.body_bytes)};
     frame.length = length;
   } else if (name == "transfer-encoding") {
     if (frame.chunked || lower_case(value) != "chunked") return head_error{501, "only the transfer encoding chunked is known"};
@@ -91,6 +92,10 @@ std::optional<head_error> take_header(const std::string& name, std::string_view 
 
 }  // namespace
 
+std::string too_large_text(std::size_t body_bytes) {
+  return "the body is larger than " + std::to_string(body_bytes) + " bytes";
+}
+
 std::size_t head_length(std::string_view bytes) noexcept {
   // Also a blank line that ends in a bare LF: the head is complete, though it will be refused.
   for (auto at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1)) {
@@ -100,10 +105,10 @@ std::size_t head_length(std::string_view bytes) noexcept {
   return 0;
 }
 
-std::variant<request_head, head_error> parse_request_head(std::string_view head) {
+std::variant<request_head, head_error> parse_request_head(std::string_view head, std::size_t body_bytes) {
   if (head.size() > max_head_bytes) return head_error{431, "the headers are too large"};
   request_head out;
-  framing frame;
+  framing frame{.body_bytes = body_bytes, .length = {}};
   std::size_t count = 0;
   bool first = true;
   bool needs_host = false;

@@ -30,6 +30,8 @@ struct served {
     };
     for (const char* method : {"GET", "PATCH", "DELETE"}) server.route(method, "/things/{name}", described);
     server.route("POST", "/things/{name}/size", described);
+    server.route("POST", "/big", [](const http_request& request) { return http_response{200, std::to_string(request.body.size()), "text/plain", {}}; },
+                 200'000);
     if (guard) server.set_guard(std::move(guard));
     REQUIRE_FALSE(server.bind({"127.0.0.1", 0}));
     server.start();
@@ -102,8 +104,8 @@ TEST_CASE("a path may have a name in it, which some methods take") {
   }
   CHECK(web.status(get("/things/a/size")) == 405);
   CHECK(web.status(post("/things/a", "3")) == 405);
-  CHECK(web.status(get("/things/" + std::string(128, 'a'))) == 200);
-  CHECK(web.status(get("/things/" + std::string(129, 'a'))) == 404);
+  CHECK(web.status(get("/things/" + std::string(300, 'a'))) == 200);
+  CHECK(web.status(get("/things/" + std::string(301, 'a'))) == 404);
   std::string encoded;
   for (int i = 0; i < 129; ++i) encoded += "%61";
   CHECK(web.status(get("/things/" + encoded.substr(3))) == 200);
@@ -304,4 +306,14 @@ TEST_CASE("requests are worked on side by side") {
   release.set_value();
   for (auto& client : waiting) CHECK(body_of(client.answer()) == "done");
   CHECK(inside == 30);
+}
+
+TEST_CASE("a route may take larger bodies than others do") {
+  const served web;
+  CHECK(body_of(web.client().ask(post("/big?x=1", std::string(200'000, 'x')))) == "200000");
+  CHECK(web.status(post("/big", std::string(200'001, 'x'))) == 413);
+  CHECK(web.status(post("/echo", std::string(65'537, 'x'))) == 413);
+  const std::string chunked = "POST /big HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  CHECK(body_of(web.client().ask(chunked + chunk(std::string(150'000, 'x')) + "0\r\n\r\n")) == "150000");
+  CHECK(status_of(web.client().ask(chunked + chunk(std::string(200'001, 'x')) + "0\r\n\r\n")) == 413);
 }
