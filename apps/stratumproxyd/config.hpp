@@ -48,6 +48,12 @@ struct metrics_config {
   std::chrono::milliseconds flush{2'000};
   worker_label label = worker_label::address;
   std::size_t max_workers = 10'000;  ///< with series of their own
+  std::uint32_t history_days = 31;
+};
+
+struct accounts_config {
+  std::uint32_t delete_after_days = 0;  ///< without being seen; 0: never
+  std::chrono::milliseconds delete_check{3'600'000};  ///< how often it is looked for those
 };
 
 struct record_config {
@@ -65,6 +71,7 @@ struct config {
   log_config log;
   database_config db;
   metrics_config metrics;
+  accounts_config accounts;
   record_config record;
   ban_config bans;
 };

@@ -187,6 +187,10 @@ std::vector<config_key> make_keys() {
          return set_word<worker_label>(c.metrics.label, v, {{"address", worker_label::address}, {"rig", worker_label::rig}});
        }},
       number("metrics.max_workers", SPX_AT(metrics.max_workers), 0, 1'000'000),
+      number("metrics.history_days", SPX_AT(metrics.history_days), 1, 3'650),
+
+      number("accounts.delete_after_days", SPX_AT(accounts.delete_after_days), 0, 36'500),
+      seconds("accounts.delete_check_seconds", SPX_AT(accounts.delete_check), 1),
 
       {"record.file", [](config& c, const config_value& v) { return set_path(c.record.file, v); }},
       number("record.megabytes", SPX_AT(record.megabytes), 1, 1'000'000),

@@ -32,6 +32,8 @@
 #include "store/store.hpp"
 #include "store_monitor.hpp"
 #include "totals_flusher.hpp"
+#include "upkeep.hpp"
+#include "worker_history.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -87,6 +89,8 @@ struct lead_nowhere {
   void operator()(account_moves* moves) const { moves->lead_to(nullptr); }
 };
 
+moment wall_clock() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
 }  // namespace
 
 class daemon::impl {
@@ -103,7 +107,7 @@ class daemon::impl {
     }
 
     database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
-    upkeep_.emplace(database_->access(), tokens_, log_);
+    access_upkeep_.emplace(database_->access(), tokens_, log_);
     check_exposure(settings, web, token, tokens_);
     tag_ = settings.metrics.tag;
     if (!tag_.empty()) hold_tag(*database_, tag_, log_);  // before the first miner comes
@@ -112,7 +116,7 @@ class daemon::impl {
     accounts_.emplace(*database_, std::move(cache));
     access_.emplace(http_.address(), settings.web.hosts, tokens_);
     set_access(settings, token);
-    upkeep_->start();
+    access_upkeep_->start();
 
     if (!settings.record.file.empty()) {
       recorder_.emplace(settings.record, log_);
@@ -133,8 +137,16 @@ class daemon::impl {
       tag_ = proxy_->address();
       hold_tag(*database_, tag_, log_);
     }
-    flusher_.emplace(*database_, tag_, [this] { return snapshot(stratumproxy::metrics::scope::totals).totals; }, log_);
-    flusher_->start(settings.metrics.flush);
+    flusher_.emplace(*database_, tag_, [this] { return snapshot(stratumproxy::metrics::scope::totals).totals; }, log_,
+                     wall_clock);
+    const auto take = [this](stratumproxy::metrics::scope what) { return snapshot(what); };
+    upkeep_.emplace(*database_,
+                    upkeep::options{.keep_history = std::chrono::days(settings.metrics.history_days),
+                                    .delete_after = std::chrono::days(settings.accounts.delete_after_days),
+                                    .delete_every = std::chrono::ceil<std::chrono::seconds>(settings.accounts.delete_check)},
+                    take, [this](const std::string& name) { accounts_->forget(name); }, log_);
+    flusher_->start(settings.metrics.flush, [this] { upkeep_->tend(wall_clock()); });
+    worker_history_.start(take, wall_clock);
     monitor_.emplace(*database_, log_);
 
     http_.set_guard([this](http_request& request) { return access_->check(request); });
@@ -147,6 +159,8 @@ class daemon::impl {
                        .has_tag = [this] { return flusher_->has_tag(); },
                        .metrics = [this] { return metrics_page(); },
                        .snapshot = [this](stratumproxy::metrics::scope what) { return readable_snapshot(what); },
+                       .now = wall_clock,
+                       .worker_rates = worker_history_,
                        .live = live_operations()});
     http_.start();
     log_.write(log_level::info, "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
@@ -154,9 +168,10 @@ class daemon::impl {
 
   ~impl() {
     http_.stop();
+    worker_history_.stop();
     if (flusher_) flusher_->stop();
     monitor_.reset();
-    upkeep_.reset();
+    access_upkeep_.reset();
     bans_.reset();
     watcher_.reset();
     if (proxy_) proxy_->stop();
@@ -189,6 +204,7 @@ class daemon::impl {
     const bool all_left = proxy_->drain(drain_limit);
     flusher_->stop();
     const bool written = flusher_->flush();
+    if (written) upkeep_->finish(wall_clock());
     log_.write(all_left && written ? log_level::info : log_level::warning, "stopped",
                fmt::format("{}{}", all_left ? "all workers left in order" : "some workers were cut off",
                            written ? "" : "; the last totals are not in the database"));
@@ -198,7 +214,7 @@ class daemon::impl {
   void set_access(const config& settings, const std::string& token) {
     tokens_.set_file_token(token);
     access_->set_policy(settings.web.access);
-    upkeep_->keep_audit(std::chrono::days(settings.web.audit_days));
+    access_upkeep_->keep_audit(std::chrono::days(settings.web.audit_days));
   }
 
   void take_over(const config& settings) {
@@ -286,10 +302,12 @@ class daemon::impl {
   std::unique_ptr<account_moves, lead_nowhere> moving_;
   std::optional<account_watcher> watcher_;
   std::string tag_;
+  std::optional<upkeep> upkeep_;
   std::optional<totals_flusher> flusher_;
+  worker_history worker_history_;
   std::optional<store_monitor> monitor_;
   known_tokens tokens_;
-  std::optional<access_upkeep> upkeep_;
+  std::optional<access_upkeep> access_upkeep_;
   std::optional<access_rules> access_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> reload_ok_{true};

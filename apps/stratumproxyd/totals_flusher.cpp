@@ -48,14 +48,15 @@ totals_flusher::table totals_flusher::by_key(const std::vector<total_record>& ro
   return out;
 }
 
-totals_flusher::totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log)
-    : database_(database), tag_(std::move(tag)), source_(std::move(source)), log_(log),
+totals_flusher::totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log,
+                               clock now)
+    : database_(database), tag_(std::move(tag)), source_(std::move(source)), log_(log), now_(std::move(now)),
       committed_(by_key(database.totals(tag_))) {}
 
 totals_flusher::~totals_flusher() { stop(); }
 
-void totals_flusher::start(std::chrono::milliseconds interval) {
-  thread_ = std::thread([this, interval] { run(interval); });
+void totals_flusher::start(std::chrono::milliseconds interval, std::function<void()> then) {
+  thread_ = std::thread([this, interval, then = std::move(then)] { run(interval, then); });
 }
 
 void totals_flusher::stop() {
@@ -67,11 +68,12 @@ void totals_flusher::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void totals_flusher::run(std::chrono::milliseconds interval) {
+void totals_flusher::run(std::chrono::milliseconds interval, const std::function<void()>& then) {
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, interval, [this] { return stopping_; })) {
     lock.unlock();
     flush();
+    if (then) then();
     lock.lock();
   }
 }
@@ -91,7 +93,7 @@ bool totals_flusher::flush() try {
   if (!deltas.empty()) {
     under_way_ = by_key(deltas);
     doubtful_ = true;
-    database_.add_totals(tag_, deltas);
+    database_.add_totals(tag_, deltas, now_());
     doubtful_ = false;
     for (const auto& [name, shares] : under_way_) flushed_[name] += shares;
     const std::lock_guard lock(mutex_);

@@ -28,14 +28,16 @@ namespace stratumproxyd {
 class totals_flusher {
  public:
   using totals_source = std::function<std::vector<stratumproxy::metrics::total_row>()>;
+  using clock = std::function<moment()>;
 
   /// Reads what earlier runs left under `tag`, which the store holds; throws store_unavailable. `source` gives the totals since the proxy was
-  /// made; everything is borrowed.
-  totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log);
+  /// made; everything is borrowed. What is written at a time is that
+  /// period's in the history.
+  totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log, clock now = system_now);
   ~totals_flusher();
 
-  /// Flushes every `interval` on a thread of its own, until stop().
-  void start(std::chrono::milliseconds interval);
+  /// Flushes every `interval` on a thread of its own, until stop(); `then` is called there after each time.
+  void start(std::chrono::milliseconds interval, std::function<void()> then = {});
   void stop();
 
   /// Adds what the database does not have yet, in one transaction. False when that is not known to have worked: the
@@ -50,7 +52,8 @@ class totals_flusher {
   using key = std::tuple<std::string, std::string, std::string>;  // account, pool, algorithm
   using table = std::map<key, stratumproxy::metrics::share_counts>;
   static table by_key(const std::vector<total_record>& rows);
-  void run(std::chrono::milliseconds interval);
+  static moment system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+  void run(std::chrono::milliseconds interval, const std::function<void()>& then);
   enum class state : std::uint8_t { flushing, failing, taken };
   void settle();
   /// Told once, not at every attempt.
@@ -60,6 +63,7 @@ class totals_flusher {
   const std::string tag_;
   const totals_source source_;
   stratumproxy::log_sink& log_;
+  const clock now_;
   table flushed_;          // what the database has of the source's shares
   table under_way_;        // added to it by the last transaction, if that was committed
   bool doubtful_ = false;  // committed_ may not be what the database holds

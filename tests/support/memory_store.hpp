@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <tuple>
@@ -17,6 +19,7 @@
 
 #include "link_rules.hpp"
 #include "memory_access_tables.hpp"
+#include "store/text.hpp"
 #include "store/store.hpp"
 
 namespace stratumproxy::test {
@@ -65,7 +68,40 @@ class memory_store final : public stratumproxyd::store {
     check();
     const std::lock_guard lock(mutex_);
     const auto found = accounts_.find(name);
-    return found == accounts_.end() ? std::nullopt : std::optional(found->second);
+    return found == accounts_.end() ? std::nullopt : std::optional(with_totals(found->second));
+  }
+
+  /// By name and pool only, for tests of what stands on it.
+  std::vector<stratumproxyd::user_record> users(const stratumproxyd::user_filter& which) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    asked = which;
+    std::vector<stratumproxyd::user_record> out;
+    for (const auto& [name, account] : accounts_) {
+      const bool there = !which.pool || std::ranges::any_of(account.routes, [&](const auto& each) { return each.pool == *which.pool; });
+      if (name > which.after && there && out.size() < which.limit) out.push_back(with_totals(account));
+    }
+    return out;
+  }
+
+  void note_seen(std::span<const std::string> names, stratumproxyd::moment now) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    for (const auto& name : names)
+      if (const auto found = accounts_.find(name); found != accounts_.end()) found->second.last_seen = now;
+    ++writes;
+  }
+
+  /// `since` is compared with last_seen alone.
+  std::vector<std::string> remove_unseen(stratumproxyd::moment since, const std::set<std::string, std::less<>>& live,
+                                         std::size_t most) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> out;
+    for (const auto& [name, account] : accounts_)
+      if (account.last_seen < since && !live.contains(name) && out.size() < most) out.push_back(name);
+    for (const auto& name : out) accounts_.erase(name);
+    return out;
   }
 
   stratumproxyd::registration change_user(std::string_view name, const stratumproxyd::user_change& change) override {
@@ -209,14 +245,105 @@ class memory_store final : public stratumproxyd::store {
     return true;
   }
 
+  stratumproxyd::registration change_pool(std::string_view pool, const stratumproxyd::pool_edit& edit) override {
+    using stratumproxyd::write_outcome;
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(pools_, pool, &stratumproxyd::pool_record::pool);
+    if (found == pools_.end()) return {write_outcome::unknown_pool, {}, "unknown pool"};
+    return put(*found, edit);
+  }
+
+  stratumproxyd::registration remove_pool(std::string_view pool,
+                                          const std::function<void(const stratumproxyd::pool_record&)>& approve) override {
+    using stratumproxyd::write_outcome;
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(pools_, pool, &stratumproxyd::pool_record::pool);
+    if (found == pools_.end()) return {write_outcome::unknown_pool, {}, "unknown pool"};
+    approve(*found);
+    for (const auto& [name, account] : accounts_)
+      if (std::ranges::find(account.routes, pool, &stratumproxyd::route_record::pool) != account.routes.end())
+        return {write_outcome::in_use, {}, "accounts have the pool: " + name};
+    pools_.erase(found);
+    ++writes;
+    return {write_outcome::changed, std::string(pool), {}};
+  }
+
+  stratumproxyd::registration change_algorithm(std::string_view name, const stratumproxyd::algorithm_edit& edit) override {
+    using stratumproxyd::write_outcome;
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(algorithms_, name, &stratumproxy::algorithm::info::name);
+    if (found == algorithms_.end()) return {write_outcome::unknown_algorithm, {}, "unknown algorithm"};
+    edit(*found);
+    ++writes;
+    return {write_outcome::changed, std::string(name), {}};
+  }
+
+  stratumproxyd::registration remove_algorithm(std::string_view name,
+                                               const std::function<void(const stratumproxy::algorithm::info&)>& approve) override {
+    using stratumproxyd::write_outcome;
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(algorithms_, name, &stratumproxy::algorithm::info::name);
+    if (found == algorithms_.end()) return {write_outcome::unknown_algorithm, {}, "unknown algorithm"};
+    approve(*found);
+    for (const auto& each : pools_)
+      if (each.algorithm == name) return {write_outcome::in_use, {}, "pools have the algorithm: " + each.pool};
+    algorithms_.erase(found);
+    ++writes;
+    return {write_outcome::changed, std::string(name), {}};
+  }
+
+  stratumproxyd::import_result import_tables(const stratumproxyd::table_import& rows) override {
+    using stratumproxyd::write_outcome;
+    check();
+    const std::lock_guard lock(mutex_);
+    const auto algorithms = algorithms_;
+    const auto pools = pools_;
+    stratumproxyd::import_result out;
+    for (const auto& [name, edit] : rows.algorithms) {
+      const auto found = std::ranges::find(algorithms_, name, &stratumproxy::algorithm::info::name);
+      auto& row = found == algorithms_.end() ? algorithms_.emplace_back() : *found;
+      ++(found == algorithms_.end() ? out.created : out.unchanged);
+      row.name = name;
+      edit(row);
+    }
+    for (const auto& [name, edit] : rows.pools) {
+      const auto found = std::ranges::find(pools_, name, &stratumproxyd::pool_record::pool);
+      const bool is_new = found == pools_.end();
+      stratumproxyd::pool_record fresh;
+      fresh.pool = name;
+      const auto result = put(is_new ? fresh : *found, edit);
+      if (result.outcome != write_outcome::changed && result.outcome != write_outcome::exists) {
+        algorithms_ = algorithms;
+        pools_ = pools;
+        return {.outcome = result.outcome, .error = result.error};
+      }
+      if (is_new) pools_.push_back(fresh);
+      ++(is_new ? out.created : result.outcome == write_outcome::changed ? out.changed : out.unchanged);
+    }
+    ++writes;
+    return out;
+  }
+
   void hold_tag(std::string_view) override {
     check();
     if (taken) throw stratumproxyd::tag_taken("another proxy has the tag");
   }
 
-  void add_totals(std::string_view tag, std::span<const stratumproxyd::total_record> deltas) override {
+  void add_totals(std::string_view tag, std::span<const stratumproxyd::total_record> deltas, stratumproxyd::moment now) override {
     check();
     const std::lock_guard lock(mutex_);
+    for (const auto& row : deltas) {
+      auto& point = history_[std::chrono::floor<period>(now)];
+      point.sent += row.shares.sent;
+      point.accepted += row.shares.accepted;
+      point.rejected += row.shares.rejected_total();
+      point.unknown += row.shares.unknown;
+      point.accepted_one += row.shares.accepted_one;
+    }
     for (const auto& row : deltas) totals_[{std::string(tag), row.account, row.pool, row.algorithm}] += row.shares;
     ++writes;
     if (lose_answer.exchange(false)) throw stratumproxyd::store_unavailable("the connection was lost");
@@ -236,12 +363,70 @@ class memory_store final : public stratumproxyd::store {
   stratumproxyd::access_tables& access() override { return access_; }
   memory_access_tables& access_in_memory() { return access_; }
 
+  /// Of everything: the accounts, pools and algorithms are not told apart.
+  std::vector<stratumproxyd::history_point> history(const stratumproxyd::history_filter& which) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    asked_history = which;
+    std::map<stratumproxyd::moment, stratumproxyd::history_point> sums;
+    for (const auto& [start, each] : history_) {
+      if (start < which.from || start >= which.to) continue;
+      const auto at = start - start.time_since_epoch() % which.step;
+      auto& sum = sums[at];
+      sum.start = at;
+      sum.sent += each.sent;
+      sum.accepted += each.accepted;
+      sum.rejected += each.rejected;
+      sum.unknown += each.unknown;
+      sum.accepted_one += each.accepted_one;
+    }
+    std::vector<stratumproxyd::history_point> out;
+    for (const auto& [start, sum] : sums) out.push_back(sum);
+    return out;
+  }
+
+  void tend_history(stratumproxyd::moment now, std::chrono::hours keep) override {
+    check();
+    const std::lock_guard lock(mutex_);
+    std::erase_if(history_, [&](const auto& each) { return each.first < now - keep; });
+    ++tended;
+  }
+
   void ping() override { check(); }
+
+  stratumproxyd::user_filter asked;             ///< of the last users()
+  stratumproxyd::history_filter asked_history;  ///< of the last history()
+  int tended = 0;                               ///< calls of tend_history()
 
  private:
   void check() const {
     if (down) throw stratumproxyd::store_unavailable("the database does not answer");
     if (broken) throw std::runtime_error("Key (password)=(canary-secret) already exists");
+  }
+
+  using period = std::chrono::duration<std::int64_t, std::ratio<300>>;
+
+  stratumproxyd::user_record with_totals(stratumproxyd::user_record account) const {
+    for (const auto& [key, shares] : totals_)
+      if (std::get<1>(key) == account.name) account.totals += shares;
+    return account;
+  }
+
+  stratumproxyd::registration put(stratumproxyd::pool_record& row, const stratumproxyd::pool_edit& edit) {
+    using stratumproxyd::write_outcome;
+    auto wanted = row;
+    edit(wanted);
+    const auto is_meant = [&](const auto& each) {
+      return each.name == wanted.algorithm || std::ranges::find(each.aliases, wanted.algorithm) != each.aliases.end();
+    };
+    const auto kind = std::ranges::find_if(algorithms_, is_meant);
+    if (kind == algorithms_.end()) return {write_outcome::unknown_algorithm, {}, "pool " + row.pool + ": unknown algorithm"};
+    wanted.algorithm = kind->name;
+    if (const auto fault = stratumproxyd::link_fault(wanted, wanted.mode); !fault.empty())
+      return {write_outcome::unsupported, {}, "pool " + row.pool + ": " + fault};
+    row = std::move(wanted);
+    ++writes;
+    return {write_outcome::changed, row.pool, {}};
   }
 
   const stratumproxyd::user_record* find_by_first(const stratumproxyd::route_record& first) const {
@@ -280,6 +465,7 @@ class memory_store final : public stratumproxyd::store {
   std::size_t registered_ = 0;
   std::uint64_t revision_ = 0;
   std::map<std::tuple<std::string, std::string, std::string, std::string>, stratumproxy::metrics::share_counts> totals_;
+  std::map<stratumproxyd::moment, stratumproxyd::history_point> history_;  // one a period
 };
 
 }  // namespace stratumproxy::test

@@ -5,6 +5,8 @@
 #include <rapidjson/document.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +33,8 @@ struct served_api {
   std::atomic<metrics::scope> asked{};  ///< of the last snapshot
   stratumproxyd::known_tokens tokens;
   stratumproxyd::operations live;  ///< set before the first request that needs them
+  std::atomic<std::int64_t> time{1'767'323'045};  ///< 2026-01-02T03:04:05Z
+  stratumproxyd::worker_history worker_rates;
   std::unique_ptr<stratumproxyd::access_rules> access;
   stratumproxyd::http_server server;
 
@@ -55,6 +59,8 @@ struct served_api {
                                        .has_tag = [this] { return !database.taken; },
                                        .metrics = [this] { return page; },
                                        .snapshot = snapshot,
+                                        .now = [this] { return stratumproxyd::moment(std::chrono::seconds(time)); },
+                                       .worker_rates = worker_rates,
                                        .live = passed_on()});
     server.start();
     database.add_pool({.pool = "pool.example:3333", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});

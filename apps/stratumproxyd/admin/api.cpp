@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 
+#include <cstddef>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -10,9 +11,12 @@
 
 #include "admin/handlers.hpp"
 #include "admin/json_body.hpp"
+#include "admin/request_head.hpp"
 
 namespace stratumproxyd {
 namespace {
+
+constexpr std::size_t largest_import = 1'048'576;
 
 http_response health(const api_context& context) {
   return {.status = 200, .body = std::string("{\"status\":\"ok\",\"db\":\"") + (context.database_up() ? "up" : "down") + "\"}\n",
@@ -78,20 +82,22 @@ http_response refused(write_outcome outcome, std::string_view error) {
     case write_outcome::unknown_user: return say(404, "unknown user");
     case write_outcome::unknown_pool: return say(404, "unknown pool");
     case write_outcome::unknown_algorithm: return say(404, "unknown algorithm");
+    case write_outcome::in_use: return say(409, "other rows need this one");
     case write_outcome::unsupported: return say(422, "the pool's algorithm speaks a dialect that is not built");
   }
   return http_error(500, "internal error");
 }
 
 void add_routes(http_server& server, const api_context& context) {
-  const auto add = [&](const char* method, const char* path, auto handler) {
+  const auto add = [&](const char* method, const char* path, auto handler, std::size_t body_bytes = max_body_bytes) {
     server.route(method, path, guarded(context, [context, handler](const http_request& request) {
       if constexpr (requires { handler(context, request); }) return handler(context, request);
       else return handler(context);
-    }));
+    }), body_bytes);
   };
   add("POST", "/api/v1/users", register_user);
   add("PUT", "/api/v1/users", register_user);
+  add("GET", "/api/v1/users", list_users);
   add("GET", "/api/v1/users/{name}", show_user);
   add("PATCH", "/api/v1/users/{name}", change_user);
   add("DELETE", "/api/v1/users/{name}", remove_user);
@@ -114,6 +120,15 @@ void add_routes(http_server& server, const api_context& context) {
   add("POST", "/api/v1/tokens", add_token);
   add("DELETE", "/api/v1/tokens/{name}", remove_token);
   add("GET", "/api/v1/audit", list_audit);
+  add("GET", "/api/v1/algorithms/{text}", show_algorithm);
+  add("PATCH", "/api/v1/algorithms/{text}", change_algorithm);
+  add("DELETE", "/api/v1/algorithms/{text}", remove_algorithm);
+  add("GET", "/api/v1/pools/{text}", show_pool);
+  add("PATCH", "/api/v1/pools/{text}", change_pool);
+  add("DELETE", "/api/v1/pools/{text}", remove_pool);
+  add("GET", "/api/v1/export", export_tables);
+  add("POST", "/api/v1/import", import_tables, largest_import);
+  add("GET", "/api/v1/history", show_history);
   add("GET", "/healthz", health);
   add("GET", "/readyz", readiness);
   add("GET", "/metrics", metrics_page);

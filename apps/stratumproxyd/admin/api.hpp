@@ -12,6 +12,7 @@
 #include "admin/operations.hpp"
 #include "admin/tokens.hpp"
 #include "store/store.hpp"
+#include "worker_history.hpp"
 
 namespace stratumproxyd {
 
@@ -26,6 +27,8 @@ struct api_context {
   std::function<bool()> has_tag;      ///< no other proxy writes totals under this one's tag
   std::function<std::optional<std::string>()> metrics;  ///< nothing when the counters cannot be read
   std::function<std::optional<stratumproxy::metrics::snapshot>(stratumproxy::metrics::scope)> snapshot;  ///< likewise
+  std::function<moment()> now;
+  const worker_history& worker_rates;
   operations live{};
 };
 

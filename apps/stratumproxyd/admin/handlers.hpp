@@ -16,6 +16,12 @@ http_response show_user(const api_context& context, const http_request& request)
 http_response change_user(const api_context& context, const http_request& request);
 http_response remove_user(const api_context& context, const http_request& request);
 
+// users_list_api.cpp
+http_response list_users(const api_context& context, const http_request& request);
+
+// history_api.cpp
+http_response show_history(const api_context& context, const http_request& request);
+
 // live_api.cpp
 http_response list_workers(const api_context& context, const http_request& request);
 http_response list_links(const api_context& context, const http_request& request);
@@ -50,6 +56,17 @@ http_response list_audit(const api_context& context, const http_request& request
 /// Notes a change that this request made in the audit log; in the program's own where that cannot be written. For a handler that
 /// may yet fail when it is done; of the others, the answer tells it.
 void write_audit(const api_context& context, const http_request& request, const change_note& change);
+// table_change_api.cpp
+http_response show_algorithm(const api_context& context, const http_request& request);
+http_response change_algorithm(const api_context& context, const http_request& request);
+http_response remove_algorithm(const api_context& context, const http_request& request);
+http_response show_pool(const api_context& context, const http_request& request);
+http_response change_pool(const api_context& context, const http_request& request);
+http_response remove_pool(const api_context& context, const http_request& request);
+
+// import_api.cpp
+http_response export_tables(const api_context& context);
+http_response import_tables(const api_context& context, const http_request& request);
 
 /// The answer to a write that did nothing. `error` says why; where it is empty, the outcome does.
 [[nodiscard]] http_response refused(write_outcome outcome, std::string_view error);

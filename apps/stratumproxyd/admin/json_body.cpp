@@ -59,6 +59,14 @@ std::optional<double> json_body::optional_divider(std::string_view name) {
   return parsed;
 }
 
+std::optional<std::optional<double>> json_body::optional_divider_or_null(std::string_view name) {
+  const auto found = members_.find(name);
+  if (found == members_.end()) return std::nullopt;
+  if (!std::holds_alternative<json_null>(found->second)) return optional_divider(name);
+  members_.erase(found);
+  return std::optional<double>();
+}
+
 std::optional<unsigned> json_body::optional_whole(std::string_view name, unsigned low, unsigned high) {
   const auto value = take(name);
   if (!value) return std::nullopt;
@@ -116,6 +124,13 @@ std::optional<std::vector<json_body>> json_body::optional_objects(std::string_vi
   for (auto& each : *objects)
     out.emplace_back(std::move(each), where_ + std::string(name) + '[' + std::to_string(out.size()) + "].");
   return out;
+}
+
+std::vector<json_body> json_body::objects_or_none(std::string_view name, std::size_t most) {
+  // An empty array is one of strings.
+  if (const auto found = members_.find(name); found != members_.end())
+    if (const auto* texts = std::get_if<std::vector<std::string>>(&found->second); texts && texts->empty()) members_.erase(found);
+  return optional_objects(name, most).value_or(std::vector<json_body>());
 }
 
 void json_body::finish() const {

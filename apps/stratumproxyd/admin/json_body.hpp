@@ -32,6 +32,8 @@ class json_body {
   std::string text(std::string_view name, std::size_t low, std::size_t high);
   std::optional<std::string> optional_text(std::string_view name, std::size_t high);
   std::optional<double> optional_divider(std::string_view name);
+  /// Given without a value: null.
+  std::optional<std::optional<double>> optional_divider_or_null(std::string_view name);
   std::optional<unsigned> optional_whole(std::string_view name, unsigned low, unsigned high);
   std::optional<bool> optional_flag(std::string_view name);
   std::optional<stratumproxy::link_mode> optional_mode();
@@ -41,6 +43,9 @@ class json_body {
   std::vector<std::string> optional_texts(std::string_view name, std::size_t most);
   /// At least one.
   std::optional<std::vector<json_body>> optional_objects(std::string_view name, std::size_t most);
+
+  /// Any number of them, also none.
+  std::vector<json_body> objects_or_none(std::string_view name, std::size_t most);
 
   void finish() const;
 

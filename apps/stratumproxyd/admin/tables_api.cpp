@@ -10,31 +10,13 @@
 #include "admin/handlers.hpp"
 #include "admin/json_answer.hpp"
 #include "admin/json_body.hpp"
+#include "admin/table_json.hpp"
 #include "endpoint.hpp"
 #include "link_rules.hpp"
 #include "store/text.hpp"
 
 namespace stratumproxyd {
 namespace {
-
-bool is_algorithm_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/' || c == '+';
-  });
-}
-
-std::string login_template(const std::string& text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '}') throw refusal{400, "login_template has a } without its {"};
-    if (text[i] != '{') continue;
-    const auto end = text.find('}', i);
-    const auto name = end == std::string::npos ? "" : text.substr(i + 1, end - i - 1);
-    if (name != "user" && name != "rig" && name != "account")
-      throw refusal{400, "login_template knows {user}, {rig} and {account} only"};
-    i = end;
-  }
-  return text;
-}
 
 http_response written(write_outcome outcome, std::string_view name, std::string_view conflict, change_note change) {
   if (outcome != write_outcome::created && outcome != write_outcome::exists)
@@ -51,12 +33,7 @@ http_response list_algorithms(const api_context& context) {
   out.begin_array("algorithms");
   for (const auto& each : context.database.algorithms()) {
     out.begin_object();
-    out.put("name", each.name);
-    out.put("aliases", each.aliases);
-    out.put("divider", each.divider);
-    out.put("dialect", stratumproxy::name(each.speaks));
-    out.put("coinb1_index", std::uint64_t{each.coinb1_index});
-    out.put("source", each.source);
+    put_members(out, each);
     out.end_object();
   }
   out.end_array();
@@ -85,7 +62,7 @@ http_response add_algorithm(const api_context& context, const http_request& requ
   value.coinb1_index = members.optional_whole("coinb1_index", 2, 8).value_or(value.coinb1_index);
   members.finish();
   const auto good = std::ranges::all_of(value.aliases, is_algorithm_name) && is_algorithm_name(value.name);
-  if (!good) throw refusal{400, "names of algorithms consist of 1 to 64 letters, digits and the characters - _ . / +"};
+  if (!good) throw refusal{400, bad_algorithm_name};
   return written(context.database.add_algorithm(value), value.name, "the algorithm is there with other values",
                  {"algorithm.add", value.name, fmt::format("divider {}", value.divider)});
 }
@@ -95,17 +72,7 @@ http_response list_pools(const api_context& context) {
   out.begin_array("pools");
   for (const auto& each : context.database.pools()) {
     out.begin_object();
-    out.put("pool", each.pool);
-    out.put("algorithm", each.algorithm);
-    if (each.divider) out.put("divider", *each.divider);
-    out.put("login_template", each.login_template);
-    out.put("reconnect_hosts", each.reconnect_hosts);
-    out.put("mode", name(each.mode));
-    out.put("verify", name(each.verify));
-    out.put_flag("vardiff", each.vardiff);
-    out.put_flag("fixed_difficulty", each.fixed_difficulty);
-    out.put_flag("rig_logins", each.rig_logins);
-    out.put("source", each.source);
+    put_members(out, each);
     out.end_object();
   }
   out.end_array();

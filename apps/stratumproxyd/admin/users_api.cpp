@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "admin/account_json.hpp"
 #include "admin/handlers.hpp"
 #include "admin/json_answer.hpp"
 #include "admin/json_body.hpp"
@@ -78,7 +79,7 @@ std::string in_words(const std::vector<Route>& routes, std::string_view mode) {
   return out;
 }
 
-http_response answer(const user_record& account, const metrics::snapshot& now) {
+http_response answer(const user_record& account, const metrics::snapshot& now, moment time) {
   std::uint64_t workers = 0;
   double hashrate = 0;
   for (const auto& row : now.workers) {
@@ -113,6 +114,7 @@ http_response answer(const user_record& account, const metrics::snapshot& now) {
   out.end_array();
   out.put("workers", workers);
   out.put("hashrate", hashrate);
+  put_seen_and_totals(out, account, workers, time);
   auto response = out.done();
   response.headers.emplace_back("ETag", '"' + std::to_string(account.revision) + '"');
   return response;
@@ -148,7 +150,7 @@ http_response show_user(const api_context& context, const http_request& request)
   const auto found = context.database.user(request.parameter);
   if (!found) return refused(write_outcome::unknown_user, {});
   const auto now = context.snapshot(metrics::scope::everything);
-  return now ? answer(*found, *now) : http_error(503, "the counters cannot be read at the moment");
+  return now ? answer(*found, *now, context.now()) : http_error(503, "the counters cannot be read at the moment");
 }
 
 http_response change_user(const api_context& context, const http_request& request) {
@@ -171,7 +173,7 @@ http_response change_user(const api_context& context, const http_request& reques
   const auto found = context.database.user(request.parameter);
   if (!found) return refused(write_outcome::unknown_user, {});
   // It is done, so the answer says so, even where nothing is known of what runs.
-  auto response = answer(*found, context.snapshot(metrics::scope::everything).value_or(metrics::snapshot{}));
+  auto response = answer(*found, context.snapshot(metrics::scope::everything).value_or(metrics::snapshot{}), context.now());
   response.change.emplace();  // written already
   return response;
 }

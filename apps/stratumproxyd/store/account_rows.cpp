@@ -78,8 +78,8 @@ void require_same_algorithm(sql_session& session, const std::string& account, co
 
 std::optional<user_record> read_user(sql_session& session, const std::string& name) {
   const auto rows = session.query(
-      fmt::format("SELECT u.revision, {}, u.mode, p.host, p.port, r.pool_user, r.pool_password, r.weight FROM users u "
-                  "LEFT JOIN (user_routes r JOIN pools p ON p.id = r.pool) ON r.account = u.name "
+      fmt::format("SELECT u.revision, {}, u.mode, p.host, p.port, r.pool_user, r.pool_password, r.weight, u.last_seen "
+                  "FROM users u LEFT JOIN (user_routes r JOIN pools p ON p.id = r.pool) ON r.account = u.name "
                   "WHERE u.name = $1 ORDER BY r.position",
                   session.utc_text("u.created_at")),
       {name});
@@ -89,6 +89,7 @@ std::optional<user_record> read_user(sql_session& session, const std::string& na
   found.revision = static_cast<std::uint64_t>(integer_of(rows[0][0]));
   found.created_at = text_of(rows[0][1]);
   found.mode = link_mode_from_name(text_of(rows[0][2]));
+  if (!is_null(rows[0][8])) found.last_seen = moment(std::chrono::seconds(integer_of(rows[0][8])));
   for (const auto& row : rows)
     if (!is_null(row[3]))
       found.routes.push_back({pool_name(row[3], row[4]), text_of(row[5]), text_of(row[6]),

@@ -1,5 +1,6 @@
 #include "pool_rows.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "text.hpp"
@@ -42,6 +43,16 @@ std::string host_list(const std::vector<std::string>& hosts) {
   std::string list;
   for (const auto& host : hosts) list.append(list.empty() ? "" : " ").append(lower_case(host));
   return list;
+}
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find(' ', begin), text.size());
+    if (end > begin) words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
 }
 
 bool insert_pool(sql_session& session, const endpoint& address, const std::string& algorithm, const pool_record& value) {

@@ -36,6 +36,7 @@ void read_link_columns(To& to, sql_row::const_iterator first) {
 
 /// Hosts as the table keeps them: lower case, separated by spaces.
 [[nodiscard]] std::string host_list(const std::vector<std::string>& hosts);
+[[nodiscard]] std::vector<std::string> words_of(const std::string& host_list);
 
 /// False, and nothing done, when the pool is there already. `algorithm` is a canonical name.
 [[nodiscard]] bool insert_pool(sql_session& session, const endpoint& address, const std::string& algorithm,

@@ -1,7 +1,6 @@
 #include "sql_store.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -15,9 +14,12 @@
 #include "account_rows.hpp"
 #include "ban_rows.hpp"
 #include "endpoint.hpp"
+#include "history_rows.hpp"
 #include "pool_rows.hpp"
+#include "table_changes.hpp"
 #include "text.hpp"
 #include "totals_sql.hpp"
+#include "user_rows.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -28,16 +30,9 @@ using stratumproxy::metrics::share_counts;
 constexpr std::chrono::milliseconds patience{1800};
 // Nobody waits for the totals, and they may be many.
 constexpr std::chrono::seconds totals_patience{5};
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find(' ', begin), text.size());
-    if (end > begin) words.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return words;
-}
+constexpr std::size_t seen_a_statement = 512;
+// Each in a transaction of its own; the rest is for the next call.
+constexpr int hours_a_call = 200;
 
 bool same_links(const pool_record& a, const pool_record& b) {
   const auto values = [](const pool_record& of) {
@@ -82,6 +77,15 @@ registration write_account(database& tables, const std::function<registration(sq
   tables.write(patience, [&](sql_session& session) { result = what(session); });
   return result;
 } catch (const account_refused& refused) {
+  return {refused.outcome, {}, refused.what()};
+}
+
+// Likewise for a row of the other tables.
+registration write_row(database& tables, std::string_view name, const std::function<write_outcome(sql_session&)>& what) try {
+  registration result{write_outcome::changed, std::string(name), {}};
+  tables.write(patience, [&](sql_session& session) { result.outcome = what(session); });
+  return result;
+} catch (const row_refused& refused) {
   return {refused.outcome, {}, refused.what()};
 }
 
@@ -133,7 +137,7 @@ std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string
     route.pool.divider = number_of(row[6]);
     route.pool.coinb1_index = static_cast<unsigned>(integer_of(row[7]));
     route.pool.login_template = text_of(row[8]);
-    route.pool.reconnect_hosts = split(text_of(row[9]));
+    route.pool.reconnect_hosts = words_of(text_of(row[9]));
     route.weight = static_cast<unsigned>(integer_of(row[11]));
     read_link_columns(route.pool, row.begin() + 12);
     found->routes.push_back(std::move(route));
@@ -173,7 +177,11 @@ registration sql_store::register_user(std::span<const route_record> routes, std:
 std::optional<user_record> sql_store::user(std::string_view name) {
   std::optional<user_record> found;
   if (!is_storable(name, longest_name)) return found;
-  tables_->read(patience, [&](sql_session& session) { found = read_user(session, std::string(name)); });
+  tables_->read(patience, [&](sql_session& session) {
+    found = read_user(session, std::string(name));
+    for (const auto& row : session.query(totals_of_accounts("$1"), {std::string(name)}))
+      if (found) found->totals = counts_from(row.begin() + 1);
+  });
   if (found && found->routes.empty()) found.reset();
   return found;
 }
@@ -213,14 +221,31 @@ bool sql_store::remove_user(std::string_view name) {
   return removed;
 }
 
+std::vector<user_record> sql_store::users(const user_filter& which) {
+  std::vector<user_record> found;
+  tables_->read(patience, [&](sql_session& session) { found = list_users(session, which); });
+  return found;
+}
+
+// Apart from the totals, whose transaction shall not wait for somebody who changes an account.
+void sql_store::note_seen(std::span<const std::string> names, moment now) {
+  for (std::size_t first = 0; first < names.size(); first += seen_a_statement)
+    tables_->write(totals_patience, [&](sql_session& session) {
+      write_seen(session, names.subspan(first, std::min(seen_a_statement, names.size() - first)), now);
+    });
+}
+
+std::vector<std::string> sql_store::remove_unseen(moment since, const std::set<std::string, std::less<>>& live, std::size_t most) {
+  std::vector<std::string> removed;
+  tables_->write(totals_patience, [&](sql_session& session) { removed = delete_unseen(session, since, live, most); });
+  return removed;
+}
+
 std::map<std::string, std::uint64_t> sql_store::revisions(std::span<const std::string> names) {
   std::map<std::string, std::uint64_t> found;
   if (names.empty()) return found;
-  // Few different statements, because each is kept prepared.
   std::vector<sql_value> parameters(names.begin(), names.end());
-  parameters.resize(std::bit_ceil(names.size()), names.back());
-  std::string list;
-  for (std::size_t i = 1; i <= parameters.size(); ++i) list += fmt::format("{}${}", i > 1 ? ", " : "", i);
+  const auto list = parameter_list(parameters);
   tables_->read(patience, [&](sql_session& session) {
     for (const auto& row : session.query(fmt::format("SELECT name, revision FROM users WHERE name IN ({})", list), parameters))
       found[text_of(row[0])] = static_cast<std::uint64_t>(integer_of(row[1]));
@@ -288,7 +313,7 @@ std::vector<pool_record> sql_store::pools() {
     record.algorithm = text_of(row[2]);
     if (!is_null(row[3])) record.divider = number_of(row[3]);
     record.login_template = text_of(row[4]);
-    record.reconnect_hosts = split(text_of(row[5]));
+    record.reconnect_hosts = words_of(text_of(row[5]));
     record.source = text_of(row[6]);
     read_link_columns(record, row.begin() + 7);
     found.push_back(std::move(record));
@@ -354,6 +379,48 @@ bool sql_store::remove_ban(std::string_view subject) {
   return removed;
 }
 
+registration sql_store::change_pool(std::string_view pool, const pool_edit& edit) {
+  return write_row(*tables_, pool, [&](sql_session& session) { return put_pool(session, pool, edit, if_missing::refuse); });
+}
+
+registration sql_store::remove_pool(std::string_view pool, const std::function<void(const pool_record&)>& check) {
+  return write_row(*tables_, pool, [&](sql_session& session) {
+    delete_pool(session, pool, check);
+    return write_outcome::changed;
+  });
+}
+
+registration sql_store::change_algorithm(std::string_view name, const algorithm_edit& edit) {
+  return write_row(*tables_, name, [&](sql_session& session) { return put_algorithm(session, name, edit, if_missing::refuse); });
+}
+
+registration sql_store::remove_algorithm(std::string_view name,
+                                         const std::function<void(const stratumproxy::algorithm::info&)>& check) {
+  return write_row(*tables_, name, [&](sql_session& session) {
+    delete_algorithm(session, name, check);
+    return write_outcome::changed;
+  });
+}
+
+import_result sql_store::import_tables(const table_import& rows) {
+  import_result result;
+  const auto count = [&](write_outcome outcome) {
+    if (outcome == write_outcome::created) ++result.created;
+    else if (outcome == write_outcome::changed) ++result.changed;
+    else ++result.unchanged;
+  };
+  const auto done = write_row(*tables_, {}, [&](sql_session& session) {
+    result = {};
+    for (const auto& [name, edit] : rows.algorithms) count(put_algorithm(session, name, edit, if_missing::create));
+    for (const auto& [name, edit] : rows.pools) count(put_pool(session, name, edit, if_missing::create));
+    return result.created + result.changed > 0 ? write_outcome::changed : write_outcome::exists;
+  });
+  if (done.outcome != write_outcome::changed && done.outcome != write_outcome::exists) result = {};
+  result.outcome = done.outcome;
+  result.error = done.error;
+  return result;
+}
+
 void sql_store::hold_tag(std::string_view tag) {
   const std::string proxy(tag);
   {
@@ -383,7 +450,7 @@ void sql_store::require_settled(sql_session& session, const std::string& tag) {
   if (const auto found = in_doubt_.find(tag); found != in_doubt_.end() && found->second == mark) in_doubt_.erase(found);
 }
 
-void sql_store::add_totals(std::string_view tag, std::span<const total_record> deltas) {
+void sql_store::add_totals(std::string_view tag, std::span<const total_record> deltas, moment now) {
   const std::string proxy(tag);
   // One row a key, as a statement can take it, and in the order of the keys, so that no two writers wait for each other.
   std::map<total_key, share_counts> sums;
@@ -394,6 +461,7 @@ void sql_store::add_totals(std::string_view tag, std::span<const total_record> d
       require_settled(session, proxy);
       mark = session.transaction_mark();
       write_totals(session, proxy, sums);
+      write_history(session, proxy, sums, now);
     });
   } catch (const commit_in_doubt&) {
     const std::lock_guard guard(totals_mutex_);
@@ -413,6 +481,31 @@ std::vector<total_record> sql_store::totals(std::string_view tag) {
   found.reserve(rows.size());
   for (const auto& row : rows) found.push_back(total_from(row));
   return found;
+}
+
+std::vector<history_point> sql_store::history(const history_filter& which) {
+  std::vector<history_point> found;
+  // Of all accounts it may be a million rows, and nobody else can read an SQLite file meanwhile: a day at a time.
+  const auto day = std::chrono::seconds(86'400) / which.step * which.step;
+  const auto piece = which.account ? which.to - which.from : std::max(which.step, day);
+  auto part = which;
+  for (; part.from < which.to; part.from = part.to) {
+    part.to = std::min(part.from + piece, which.to);
+    std::vector<history_point> points;
+    tables_->read(totals_patience, [&](sql_session& session) { points = read_history(session, part); });
+    found.insert(found.end(), points.begin(), points.end());
+  }
+  return found;
+}
+
+void sql_store::tend_history(moment now, std::chrono::hours keep) {
+  const auto repeat = [&](const auto& hour, moment end) {
+    bool more = true;
+    for (int i = 0; more && i < hours_a_call; ++i)
+      tables_->write(totals_patience, [&](sql_session& session) { more = hour(session, end); });
+  };
+  repeat(drop_oldest_hour, now - keep);
+  repeat(thin_oldest_hour, now - fine_history);
 }
 
 void sql_store::ping() {

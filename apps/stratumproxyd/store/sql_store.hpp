@@ -23,6 +23,9 @@ class sql_store final : public store {
   std::optional<user_record> user(std::string_view name) override;
   registration change_user(std::string_view name, const user_change& change) override;
   bool remove_user(std::string_view name) override;
+  std::vector<user_record> users(const user_filter& which) override;
+  void note_seen(std::span<const std::string> names, moment now) override;
+  std::vector<std::string> remove_unseen(moment since, const std::set<std::string, std::less<>>& live, std::size_t most) override;
   std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) override;
   std::unique_ptr<change_feed> changes() override;
   std::vector<stratumproxy::algorithm::info> algorithms() override;
@@ -33,12 +36,20 @@ class sql_store final : public store {
   std::uint64_t bans_revision() override;
   write_outcome add_ban(const ban_record& value) override;
   bool remove_ban(std::string_view subject) override;
+  registration change_pool(std::string_view pool, const pool_edit& edit) override;
+  registration remove_pool(std::string_view pool, const std::function<void(const pool_record&)>& check) override;
+  registration change_algorithm(std::string_view name, const algorithm_edit& edit) override;
+  registration remove_algorithm(std::string_view name,
+                                const std::function<void(const stratumproxy::algorithm::info&)>& check) override;
+  import_result import_tables(const table_import& rows) override;
   void hold_tag(std::string_view tag) override;
   /// When it throws, the deltas may be in the tables or not; totals() then tells, for it waits out (throws
   /// store_unavailable during) a transaction whose end is not decided yet. One writer a tag.
-  void add_totals(std::string_view tag, std::span<const total_record> deltas) override;
+  void add_totals(std::string_view tag, std::span<const total_record> deltas, moment now) override;
   std::vector<total_record> totals(std::string_view tag) override;
   access_tables& access() override { return access_; }
+  std::vector<history_point> history(const history_filter& which) override;
+  void tend_history(moment now, std::chrono::hours keep) override;
   void ping() override;
 
  private:

@@ -1,14 +1,18 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <stratumproxy/account.hpp>
@@ -28,6 +32,9 @@ struct store_unavailable : std::runtime_error {
 struct tag_taken : store_unavailable {
   using store_unavailable::store_unavailable;
 };
+
+/// Of a clock that the caller has: the tables have none of their own.
+using moment = std::chrono::sys_seconds;
 
 struct pool_record {
   std::string pool;       ///< "host:port", host in lower case
@@ -60,7 +67,18 @@ struct user_record {
   std::uint64_t revision = 0;
   std::string created_at;  ///< "YYYY-MM-DDTHH:MM:SSZ"
   std::optional<stratumproxy::link_mode> mode;  ///< instead of the pools'
-  std::vector<route_record> routes;             ///< in their order; at least one
+  std::vector<route_record> routes{};           ///< in their order; at least one
+  std::optional<moment> last_seen{};            ///< when note_seen last named it
+  stratumproxy::metrics::share_counts totals{}; ///< summed over all proxies, pools and algorithms
+};
+
+/// Which accounts are wanted.
+struct user_filter {
+  std::optional<std::string> pool;       ///< with a route to this "host:port"
+  std::optional<std::string> algorithm;  ///< with a route to a pool of this one, by name or alias in lower case
+  std::optional<std::string> search;     ///< the name, or the user of a route, begins so
+  std::string after;                     ///< names that come later than this one
+  std::size_t limit = 1'000;
 };
 
 /// What is to be another about an account. What is not given stays as it is.
@@ -110,6 +128,7 @@ enum class write_outcome : std::uint8_t {
   unknown_user,
   unknown_pool,
   unknown_algorithm,
+  in_use,             ///< other rows need it
   unsupported,        ///< a pool's dialect is not built, its links cannot be shared, or the pools are of several algorithms
 };
 
@@ -118,6 +137,40 @@ struct registration {
   std::string name;   ///< the account's name when created or exists
   std::string error;  ///< for people, when neither
 };
+
+/// What makes a row another one; it may run several times. What it throws ends the transaction, and is passed on.
+using pool_edit = std::function<void(pool_record&)>;
+using algorithm_edit = std::function<void(stratumproxy::algorithm::info&)>;
+
+/// Rows for the tables of algorithms and pools, by their names: what there is, or a new one, goes through the edit.
+struct table_import {
+  std::vector<std::pair<std::string, algorithm_edit>> algorithms;
+  std::vector<std::pair<std::string, pool_edit>> pools;
+};
+
+struct import_result {
+  write_outcome outcome = write_outcome::changed;
+  std::string error;  ///< for people, when not changed or exists; names the row
+  std::size_t created = 0, changed = 0, unchanged = 0;
+};
+
+/// Growth of the totals over time: all of it, or that of one account, pool or algorithm.
+struct history_filter {
+  std::optional<std::string> account, pool, algorithm;
+  moment from, to;            ///< multiples of step
+  std::chrono::seconds step;
+};
+
+struct history_point {
+  moment start;
+  std::uint64_t sent = 0, accepted = 0, rejected = 0, unknown = 0;
+  double accepted_one = 0;
+};
+
+/// Rows of the history are so long at first, and so long when they are older than fine_history.
+inline constexpr std::chrono::seconds fine_period{300};
+inline constexpr std::chrono::seconds coarse_period{3'600};
+inline constexpr std::chrono::hours fine_history{48};
 
 /// Shares of one (account, pool, algorithm), as kept in the database under this proxy's tag.
 struct total_record {
@@ -146,6 +199,14 @@ class store {
   /// False when there is none. Its totals stay.
   virtual bool remove_user(std::string_view name) = 0;
 
+  /// In the order of their names. One that is removed at this moment may be there without routes.
+  virtual std::vector<user_record> users(const user_filter& which) = 0;
+  /// Notes that workers of these accounts are there; no revision grows.
+  virtual void note_seen(std::span<const std::string> names, moment now) = 0;
+  /// Removes accounts that were neither seen nor made since, but none of `live`; those in the order of their names, `most` of them at
+  /// most. Their names.
+  virtual std::vector<std::string> remove_unseen(moment since, const std::set<std::string, std::less<>>& live, std::size_t most) = 0;
+
   /// Of those of these accounts that are there.
   virtual std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) = 0;
   /// The store must outlive it.
@@ -168,16 +229,35 @@ class store {
   /// False when there is none.
   virtual bool remove_ban(std::string_view subject) = 0;
 
+  /// changed, exists (it was so already), unknown_pool, unknown_algorithm, or unsupported: its values do not go together, or not with
+  /// the accounts that mine there. The name stays, and the source.
+  virtual registration change_pool(std::string_view pool, const pool_edit& edit) = 0;
+  /// changed, unknown_pool, or in_use: an account has it. `check` is shown the row first.
+  virtual registration remove_pool(std::string_view pool, const std::function<void(const pool_record&)>& check) = 0;
+  /// By the name, not an alias. changed, exists, unknown_algorithm, conflict (another algorithm has one of the aliases), or unsupported:
+  /// accounts mine it, and its dialect is not built. The name stays, and the source.
+  virtual registration change_algorithm(std::string_view name, const algorithm_edit& edit) = 0;
+  /// changed, unknown_algorithm, or in_use: a pool has it.
+  virtual registration remove_algorithm(std::string_view name,
+                                        const std::function<void(const stratumproxy::algorithm::info&)>& check) = 0;
+  /// All rows or none, in one transaction; algorithms first. Outcomes as above; here the edits make the sources, too.
+  virtual import_result import_tables(const table_import& rows) = 0;
+
   /// Makes this store the only one, in all processes, that can hold `tag`, until it is destroyed. When the connection that
   /// stands for it is lost, the next use of the tag takes it again; a call when it is held only asks. After the first call,
   /// totals() and add_totals() of that tag work while it is held. Throws tag_taken.
   virtual void hold_tag(std::string_view tag) = 0;
-  /// Adds to the totals under `tag`, all in one transaction.
-  virtual void add_totals(std::string_view tag, std::span<const total_record> deltas) = 0;
+  /// Adds to the totals under `tag`, and to the history in the period of `now`, all in one transaction.
+  virtual void add_totals(std::string_view tag, std::span<const total_record> deltas, moment now) = 0;
   virtual std::vector<total_record> totals(std::string_view tag) = 0;
 
   /// Tokens and the audit log. It lives as long as the store.
   virtual access_tables& access() = 0;
+
+  /// The sums over all proxies, one a step, in their order; steps of which nothing is known are left out.
+  virtual std::vector<history_point> history(const history_filter& which) = 0;
+  /// Makes hours of rows that are older than fine_history, and drops those older than `keep`. Any number of proxies may do so at once.
+  virtual void tend_history(moment now, std::chrono::hours keep) = 0;
 
   /// Asks the database something trivial; for /readyz.
   virtual void ping() = 0;

@@ -10,6 +10,7 @@ namespace stratumproxyd {
 inline constexpr std::size_t longest_credential = 256;
 inline constexpr std::size_t longest_name = 64;   ///< of an account or algorithm
 inline constexpr std::size_t longest_pool = 300;  ///< host:port
+inline constexpr std::size_t longest_source = 2'048;  ///< where a row comes from
 
 /// Valid UTF-8 without NUL and not longer than the limit: what both databases keep exactly as it is.
 [[nodiscard]] bool is_storable(std::string_view text, std::size_t limit) noexcept;

@@ -105,17 +105,22 @@ std::string totals_select() {
          " FROM totals WHERE proxy = $1 ORDER BY account, pool, algorithm";
 }
 
+std::string totals_of_accounts(const std::string& list) {
+  std::string sums;
+  for (const auto& name : summed()) sums.append(", SUM(").append(name).append(")");
+  return "SELECT account" + sums + " FROM totals WHERE account IN (" + list + ") GROUP BY account";
+}
+
+share_counts counts_from(sql_row::const_iterator first) {
+  share_counts counts;
+  for (const auto& wanted : counter_columns) counts.*wanted.counter = counter_of(*first++);
+  for (const auto& wanted : rejected_columns) counts.rejected[static_cast<std::size_t>(wanted.reason)] = counter_of(*first++);
+  for (const auto& wanted : weight_columns) counts.*wanted.weight = number_of(*first++);
+  return counts;
+}
+
 total_record total_from(const sql_row& row) {
-  total_record record;
-  auto column = row.begin();
-  record.account = text_of(*column++);
-  record.pool = text_of(*column++);
-  record.algorithm = text_of(*column++);
-  for (const auto& wanted : counter_columns) record.shares.*wanted.counter = counter_of(*column++);
-  for (const auto& wanted : rejected_columns)
-    record.shares.rejected[static_cast<std::size_t>(wanted.reason)] = counter_of(*column++);
-  for (const auto& wanted : weight_columns) record.shares.*wanted.weight = number_of(*column++);
-  return record;
+  return {text_of(row[0]), text_of(row[1]), text_of(row[2]), counts_from(row.begin() + 3)};
 }
 
 }  // namespace stratumproxyd

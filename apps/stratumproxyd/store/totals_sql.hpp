@@ -25,4 +25,8 @@ void append_total(std::vector<sql_value>& parameters, const std::string& proxy, 
 [[nodiscard]] std::string totals_select();
 [[nodiscard]] total_record total_from(const sql_row& row);
 
+/// The account, and its sums over everything, for the accounts in this list of parameters; counts_from reads from the second column on.
+[[nodiscard]] std::string totals_of_accounts(const std::string& list);
+[[nodiscard]] stratumproxy::metrics::share_counts counts_from(sql_row::const_iterator first);
+
 }  // namespace stratumproxyd

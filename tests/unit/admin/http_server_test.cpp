@@ -107,7 +107,7 @@ TEST_CASE("a path may have a name in it, which some methods take") {
   CHECK(web.status(get("/things/" + std::string(300, 'a'))) == 200);
   CHECK(web.status(get("/things/" + std::string(301, 'a'))) == 404);
   std::string encoded;
-  for (int i = 0; i < 129; ++i) encoded += "%61";
+  for (int i = 0; i < 301; ++i) encoded += "%61";
   CHECK(web.status(get("/things/" + encoded.substr(3))) == 200);
   CHECK(web.status(get("/things/" + encoded)) == 404);
   CHECK(web.status(get("/things/" + std::string(2'000, 'a'))) == 404);

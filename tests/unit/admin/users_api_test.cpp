@@ -112,7 +112,7 @@ TEST_CASE("an account is shown without its passwords, and still while no worker 
         R"({"name":")" + name + R"(","revision":1,"created_at":"2026-01-02T03:04:05Z","mode":null,"pools":[)"
         R"({"pool":"pool.example:3333","user":"wallet","weight":0,"share":0,"work":0,"usable":true,"cause":"","workers":0},)"
         R"({"pool":"second.example:1","user":"w2","weight":0,"share":0,"work":0,"usable":true,"cause":"","workers":0}],)"
-        R"("workers":0,"hashrate":0,"error":""})" "\n");
+        R"("workers":0,"hashrate":0,"last_seen":null,"sent":0,"accepted":0,"rejected":0,"unknown":0,"difficulty_one_accepted":0,"error":""})" "\n");
   for (const std::string unknown : {"0000000000000000", "x", "canary", "../../etc", "%30"}) CHECK(status_of(web.show(unknown)) == 404);
   web.readable = false;
   CHECK(status_of(web.show(name)) == 503);

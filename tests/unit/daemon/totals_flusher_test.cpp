@@ -1,7 +1,10 @@
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <random>
 #include <stdexcept>
@@ -22,9 +25,19 @@ struct bench {
   memory_store database;
   collecting_log log;
   std::vector<metrics::total_row> now;
+  moment time{std::chrono::seconds(1'767'322'800)};
 
   totals_flusher make() {
-    return {database, "tag", [this] { return now; }, log};
+    return {database, "tag", [this] { return now; }, log, [this] { return time; }};
+  }
+  // start after the first moment -> sent
+  std::map<std::int64_t, std::uint64_t> history() {
+    std::map<std::int64_t, std::uint64_t> out;
+    const moment begin{std::chrono::seconds(1'767'322'800)};
+    for (const auto& point : database.history({.account = {}, .pool = {}, .algorithm = {}, .from = begin, .to = begin + std::chrono::hours(24 * 365),
+                                               .step = fine_period}))
+      out[(point.start - begin).count()] = point.sent;
+    return out;
   }
   void count(const std::string& account, std::uint64_t sent, double difficulty = 1) {
     for (auto& row : now)
@@ -172,7 +185,7 @@ TEST_CASE("while another proxy has the tag nothing is written, and both proxies'
   foreign.pool = "p:1";
   foreign.algorithm = "sha256d";
   foreign.shares.sent = 100;
-  bench.database.add_totals("tag", std::vector{foreign});
+  bench.database.add_totals("tag", std::vector{foreign}, {});
 
   bench.database.taken = false;
   REQUIRE(flusher.flush());
@@ -197,7 +210,7 @@ TEST_CASE("a commit whose answer was lost is recognised among what another proxy
     foreign.pool = "p:1";
     foreign.algorithm = "sha256d";
     foreign.shares.sent = 100;
-    bench.database.add_totals("tag", std::vector{foreign});
+    bench.database.add_totals("tag", std::vector{foreign}, {});
     REQUIRE(flusher.flush());
     CHECK(sent(bench.database.totals("tag"), "a") == 105);
     CHECK(sent(bench.database.totals("tag"), "b") == 5);
@@ -219,6 +232,7 @@ TEST_CASE("under any sequence of failures the database ends with what was counte
         counted += more;
         bench.database.down = random() % 4 == 0;
         bench.database.lose_answer = random() % 4 == 0;
+        bench.time += std::chrono::seconds(random() % 200);
         flusher.flush();
         const auto seen = sent(flusher.committed(), "a");
         REQUIRE(seen >= shown);
@@ -230,9 +244,26 @@ TEST_CASE("under any sequence of failures the database ends with what was counte
       shown = sent(flusher.committed(), "a");
       REQUIRE(shown == counted);
       REQUIRE(sent(bench.database.totals("tag"), "a") == counted);
+      std::uint64_t in_history = 0;
+      for (const auto& [start, count] : bench.history()) in_history += count;
+      REQUIRE(in_history == counted);
       REQUIRE(bench.database.totals("tag")[0].shares.sent_one == Approx(0.3 * static_cast<double>(counted)));
     }
   }
+}
+
+TEST_CASE("what is flushed at a time is that period's in the history") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  REQUIRE(flusher.flush());
+  bench.time += std::chrono::seconds(299);
+  bench.count("a", 1);
+  REQUIRE(flusher.flush());
+  bench.time += std::chrono::seconds(1);
+  bench.count("a", 2);
+  REQUIRE(flusher.flush());
+  CHECK(bench.history() == std::map<std::int64_t, std::uint64_t>{{0, 6}, {300, 2}});
 }
 
 TEST_CASE("the flusher's thread flushes by itself and stops when it is told") {
@@ -247,7 +278,8 @@ TEST_CASE("the flusher's thread flushes by itself and stops when it is told") {
     asked.notify_all();
     return std::vector<metrics::total_row>{};
   }, log);
-  flusher.start(std::chrono::milliseconds(1));
+  std::atomic<int> tended{0};
+  flusher.start(std::chrono::milliseconds(1), [&] { ++tended; });
   {
     std::unique_lock lock(mutex);
     REQUIRE(asked.wait_for(lock, std::chrono::seconds(20), [&] { return times >= 3; }));
@@ -255,6 +287,7 @@ TEST_CASE("the flusher's thread flushes by itself and stops when it is told") {
   flusher.stop();
   const int after = times;
   CHECK(after >= 3);
+  CHECK(tended == after);
   flusher.stop();
   CHECK(times == after);
 }

@@ -45,6 +45,9 @@ class scripted_store final : public store {
   std::optional<user_record> user(std::string_view) override { return {}; }
   registration change_user(std::string_view, const user_change&) override { return {}; }
   bool remove_user(std::string_view) override { return {}; }
+  std::vector<user_record> users(const user_filter&) override { return {}; }
+  void note_seen(std::span<const std::string>, moment) override {}
+  std::vector<std::string> remove_unseen(moment, const std::set<std::string, std::less<>>&, std::size_t) override { return {}; }
   std::unique_ptr<change_feed> changes() override { return {}; }
   std::vector<stratumproxy::algorithm::info> algorithms() override { return {}; }
   write_outcome add_algorithm(const stratumproxy::algorithm::info&) override { return {}; }
@@ -54,8 +57,15 @@ class scripted_store final : public store {
   std::uint64_t bans_revision() override { return {}; }
   write_outcome add_ban(const ban_record&) override { return {}; }
   bool remove_ban(std::string_view) override { return {}; }
+  registration change_pool(std::string_view, const pool_edit&) override { return {}; }
+  registration remove_pool(std::string_view, const std::function<void(const pool_record&)>&) override { return {}; }
+  registration change_algorithm(std::string_view, const algorithm_edit&) override { return {}; }
+  registration remove_algorithm(std::string_view, const std::function<void(const stratumproxy::algorithm::info&)>&) override { return {}; }
+  import_result import_tables(const table_import&) override { return {}; }
   void hold_tag(std::string_view) override {}
-  void add_totals(std::string_view, std::span<const total_record>) override {}
+  void add_totals(std::string_view, std::span<const total_record>, moment) override {}
+  std::vector<history_point> history(const history_filter&) override { return {}; }
+  void tend_history(moment, std::chrono::hours) override {}
   std::vector<total_record> totals(std::string_view) override { return {}; }
   access_tables& access() override { return access_; }
   void ping() override {}

@@ -226,7 +226,7 @@ TEST_CASE("a commit whose answer is lost is cleared up before totals are told or
   delta.algorithm = "sha256d";
   delta.shares.sent = 7;
 
-  auto adding = std::async(std::launch::async, [&] { store->add_totals("a", std::vector{delta}); });
+  auto adding = std::async(std::launch::async, [&] { store->add_totals("a", std::vector{delta}, {}); });
   {
     pqxx::connection watcher(store_test::postgresql_url());
     pqxx::nontransaction look(watcher);
@@ -258,6 +258,9 @@ TEST_CASE("a commit whose answer is lost is cleared up before totals are told or
   CHECK(not_decided > 0);
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].shares.sent == 7);
+  const auto grown = store->history({.account = {}, .pool = {}, .algorithm = {}, .from = {}, .to = moment{} + fine_period, .step = fine_period});
+  REQUIRE(grown.size() == 1);
+  CHECK(grown[0].sent == 7);
 }
 
 TEST_CASE("a transaction has ended when it was committed, rolled back or lost by a crash, and not before") {

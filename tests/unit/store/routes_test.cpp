@@ -229,7 +229,7 @@ TEST_CASE("a removed account is gone, its routes are free, and its totals stay")
   total_record total;
   total.account = name;
   total.shares.sent = 1;
-  store->add_totals("a", std::vector{total});
+  store->add_totals("a", std::vector{total}, {});
   CHECK(store->remove_user(name));
   CHECK_FALSE(store->remove_user(name));
   CHECK_FALSE(store->remove_user("\xff"));

@@ -506,10 +506,10 @@ TEST_CASE("totals add up for each tag, account, pool and algorithm, to the last 
   delta.shares.pool_accepted_one = 4503599627370497.5;
   auto other = delta;
   other.account = "two";
-  store->add_totals("a", std::vector{delta, other, delta});
-  store->add_totals("b", std::vector{delta});
-  store->add_totals("a", std::vector{delta});
-  store->add_totals("a", {});
+  store->add_totals("a", std::vector{delta, other, delta}, {});
+  store->add_totals("b", std::vector{delta}, {});
+  store->add_totals("a", std::vector{delta}, {});
+  store->add_totals("a", {}, {});
 
   const auto rows = store->totals("a");
   REQUIRE(rows.size() == 2);
@@ -544,7 +544,7 @@ TEST_CASE("totals of 1,000 accounts from two proxies at once all arrive") {
   std::vector<std::future<void>> writers;
   for (int proxy = 0; proxy < 2; ++proxy)
     writers.push_back(std::async(std::launch::async, [&, proxy] {
-      for (int round = 0; round < 3; ++round) stores[proxy]->add_totals(proxy ? "b" : "a", deltas);
+      for (int round = 0; round < 3; ++round) stores[proxy]->add_totals(proxy ? "b" : "a", deltas, {});
     }));
   for (auto& writer : writers) writer.get();
   for (const char* tag : {"a", "b"}) {
@@ -568,8 +568,8 @@ TEST_CASE("a tag belongs to one store at a time, and to the next one when that e
   total_record delta;
   delta.account = "one";
   delta.shares.sent = 7;
-  CHECK_THROWS_AS(second->add_totals("a", std::vector{delta}), tag_taken);
-  first->add_totals("a", std::vector{delta});
+  CHECK_THROWS_AS(second->add_totals("a", std::vector{delta}, {}), tag_taken);
+  first->add_totals("a", std::vector{delta}, {});
   CHECK(first->totals("a").size() == 1);
 
   first.reset();
