@@ -256,7 +256,8 @@ class store {
 
   /// The sums over all proxies, one a step, in their order; steps of which nothing is known are left out.
   virtual std::vector<history_point> history(const history_filter& which) = 0;
-  /// Makes hours of rows that are older than fine_history, and drops those older than `keep`. Any number of proxies may do so at once.
+  /// Makes hours of rows that are older than fine_history, and drops those older than `keep`; some of them, so that it is called again
+  /// and again. Any number of proxies may do so at once.
   virtual void tend_history(moment now, std::chrono::hours keep) = 0;
 
   /// Asks the database something trivial; for /readyz.

@@ -37,13 +37,15 @@ TEST_CASE("the history is a point a step, with zeros where nothing was") {
   work(web, hour_begin - 600, 30);
   work(web, hour_begin + 10, 49);
   const auto from = std::to_string(hour_begin - 600), to = std::to_string(hour_begin + 1);
-  CHECK(body_of(web.ask(get("/api/v1/history?from=" + from + "&to=" + to + "&step=300"))) ==
-        R"({"from":1767322200,"to":1767323100,"step":300,"series":[)"
-        R"({"start":1767322200,"sent":33,"accepted":30,"rejected":2,"unknown":1,"difficulty_one_accepted":30,"hashrate":429496729.6},)"
-        R"({"start":1767322500,"sent":0,"accepted":0,"rejected":0,"unknown":0,"difficulty_one_accepted":0,"hashrate":0},)"
-        // of which 245 s have passed
-        R"({"start":1767322800,"sent":52,"accepted":49,"rejected":2,"unknown":1,"difficulty_one_accepted":49,"hashrate":858993459.2}],)"
-        R"("error":""})" "\n");
+  CHECK(
+      body_of(web.ask(get("/api/v1/history?from=" + from + "&to=" + to + "&step=300"))) ==
+      R"({"from":1767322200,"to":1767323100,"step":300,"series":[)"
+      R"({"start":1767322200,"sent":33,"accepted":30,"rejected":2,"unknown":1,"difficulty_one_accepted":30,"hashrate":429496729.6},)"
+      R"({"start":1767322500,"sent":0,"accepted":0,"rejected":0,"unknown":0,"difficulty_one_accepted":0,"hashrate":0},)"
+      // of which 245 s have passed
+      R"({"start":1767322800,"sent":52,"accepted":49,"rejected":2,"unknown":1,"difficulty_one_accepted":49,"hashrate":858993459.2}],)"
+      R"("error":""})"
+      "\n");
 }
 
 TEST_CASE("without times the last day is shown, and steps are as fine as what is kept") {
@@ -58,7 +60,8 @@ TEST_CASE("without times the last day is shown, and steps are as fine as what is
   const auto week = web.history("from=" + std::to_string(time_of_test - 7 * 86'400));
   CHECK(week["step"].GetInt64() == 3'600);
   CHECK(week["series"].Size() == 169);
-  const auto old = web.history("from=" + std::to_string(time_of_test - 3 * 86'400) + "&to=" + std::to_string(time_of_test - 2 * 86'400) + "&step=300");
+  const auto old = web.history("from=" + std::to_string(time_of_test - 3 * 86'400) +
+                               "&to=" + std::to_string(time_of_test - 2 * 86'400) + "&step=300");
   CHECK(old["step"].GetInt64() == 3'600);
   CHECK(web.history("from=0")["series"].Size() <= 301);
 }
@@ -93,9 +96,11 @@ TEST_CASE("the history of a worker has its hashrate by the minute") {
     row.hashrate = 10 * (minute + 3);
     web.worker_rates.add(taken, at(hour_begin + 60 * minute + 7));
   }
-  CHECK(body_of(web.ask(get("/api/v1/history?user=a&worker=rig%201&from=" + std::to_string(hour_begin)))) ==
-        R"({"from":1767322800,"to":1767323040,"step":60,"series":[{"start":1767322800,"hashrate":30},{"start":1767322860,"hashrate":40},)"
-        R"({"start":1767322920,"hashrate":50},{"start":1767322980,"hashrate":60}],"error":""})" "\n");
+  CHECK(
+      body_of(web.ask(get("/api/v1/history?user=a&worker=rig%201&from=" + std::to_string(hour_begin)))) ==
+      R"({"from":1767322800,"to":1767323040,"step":60,"series":[{"start":1767322800,"hashrate":30},{"start":1767322860,"hashrate":40},)"
+      R"({"start":1767322920,"hashrate":50},{"start":1767322980,"hashrate":60}],"error":""})"
+      "\n");
   const auto whole = web.history("user=a&worker=rig+1");
   CHECK(whole["series"].Size() == 180);
   CHECK(whole["series"][175].FindMember("hashrate")->value.GetDouble() == 20);
@@ -107,8 +112,9 @@ TEST_CASE("the history of a worker has its hashrate by the minute") {
 
 TEST_CASE("queries for a history that mean nothing are refused") {
   web_with_time web;
-  for (const std::string query : {"users=a", "from=x", "from=-1", "to=0", "from=5&to=5", "from=6&to=5", "step=0", "step=-300", "step=1e3", "pool=nowhere",
-                                  "worker=rig", "worker=rig&user=a&pool=pool.example:3333", "from=1&from=2", "from=253402300800", "step=99999999"}) {
+  for (const std::string query :
+       {"users=a", "from=x", "from=-1", "to=0", "from=5&to=5", "from=6&to=5", "step=0", "step=-300", "step=1e3", "pool=nowhere",
+        "worker=rig", "worker=rig&user=a&pool=pool.example:3333", "from=1&from=2", "from=253402300800", "step=99999999"}) {
     CAPTURE(query);
     CHECK(web.status(get("/api/v1/history?" + query)) == 400);
   }

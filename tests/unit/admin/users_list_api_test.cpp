@@ -40,14 +40,19 @@ TEST_CASE("accounts are listed with routes, workers, totals and when they were s
   web.database.note_seen(std::vector{one, two}, moment(std::chrono::seconds(1'767'322'800)));
   const auto answer = web.ask(get("/api/v1/users"));
   CHECK(status_of(answer) == 200);
-  CHECK(body_of(answer) ==
-        R"({"users":[{"name":")" + one + R"(","revision":1,"created_at":"2026-01-02T03:04:05Z","mode":null,)"
-        R"("pools":[{"pool":"pool.example:3333","user":"wallet","weight":0}],"workers":2,"hashrate":750000000001,)"
-        R"("last_seen":"2026-01-02T03:04:05Z","sent":24,"accepted":18,"rejected":4,"unknown":2,"difficulty_one_accepted":8193},)"
-        R"({"name":")" + two + R"(","revision":2,"created_at":"2026-01-02T03:04:05Z","mode":null,)"
-        R"("pools":[{"pool":"pool.example:3333","user":"other","weight":0}],"workers":0,"hashrate":0,)"
-        R"("last_seen":"2026-01-02T03:00:00Z","sent":0,"accepted":0,"rejected":0,"unknown":0,"difficulty_one_accepted":0}],)"
-        R"("next":"","error":""})" "\n");
+  CHECK(
+      body_of(answer) ==
+      R"({"users":[{"name":")" + one +
+          R"(","revision":1,"created_at":"2026-01-02T03:04:05Z","mode":null,)"
+          R"("pools":[{"pool":"pool.example:3333","user":"wallet","weight":0}],"workers":2,"hashrate":750000000001,)"
+          R"("last_seen":"2026-01-02T03:04:05Z","sent":24,"accepted":18,"rejected":4,"unknown":2,"difficulty_one_accepted":8193},)"
+          R"({"name":")" +
+          two +
+          R"(","revision":2,"created_at":"2026-01-02T03:04:05Z","mode":null,)"
+          R"("pools":[{"pool":"pool.example:3333","user":"other","weight":0}],"workers":0,"hashrate":0,)"
+          R"("last_seen":"2026-01-02T03:00:00Z","sent":0,"accepted":0,"rejected":0,"unknown":0,"difficulty_one_accepted":0}],)"
+          R"("next":"","error":""})"
+          "\n");
   const auto shown = json_of(web.ask(get("/api/v1/users/" + one)));
   CHECK(shown["last_seen"] == "2026-01-02T03:04:05Z");
   CHECK(shown["rejected"].GetInt() == 4);
@@ -74,7 +79,8 @@ TEST_CASE("pages of accounts follow each other, and the last one says so") {
 TEST_CASE("the filters of accounts reach the database in the form of its rows") {
   served_api web;
   registered(web, "wallet");
-  CHECK(json_of(web.ask(get("/api/v1/users?pool=POOL.example:3333&algorithm=SHA256D&search=Wal%5f&limit=10000")))["users"].Size() == 1);
+  CHECK(json_of(web.ask(get("/api/v1/users?pool=POOL.example:3333&algorithm=SHA256D&search=Wal%5f&limit=10000")))["users"]
+            .Size() == 1);
   CHECK(web.database.asked.pool == "pool.example:3333");
   CHECK(web.database.asked.algorithm == "sha256d");
   CHECK(web.database.asked.search == "Wal_");
@@ -86,7 +92,8 @@ TEST_CASE("bad queries for accounts are refused, and nothing is listed without t
   served_api web("a-good-token");
   const std::string token = "Authorization: Bearer a-good-token\r\n";
   CHECK(web.status(get("/api/v1/users")) == 401);
-  for (const std::string query : {"user=a", "limit=0", "limit=10001", "limit=x", "pool=nowhere", "search=a&search=b", "token=x"}) {
+  for (const std::string query :
+       {"user=a", "limit=0", "limit=10001", "limit=x", "pool=nowhere", "search=a&search=b", "token=x"}) {
     CAPTURE(query);
     CHECK(web.status(get("/api/v1/users?" + query, token)) == 400);
   }

@@ -125,7 +125,8 @@ TEST_CASE("the history is tended, also after the clock was set back") {
 
 TEST_CASE("accounts that were not seen for long are removed, logged, and their workers let go; never one with workers") {
   bench bench;
-  const auto unseen = bench.account("unseen"), live = bench.account("live"), dropped = bench.account("dropped"), fresh = bench.account("fresh");
+  const auto unseen = bench.account("unseen"), live = bench.account("live"), dropped = bench.account("dropped"),
+             fresh = bench.account("fresh");
   bench.database.note_seen(std::vector{unseen, live, dropped}, bench.time - 30 * 24h);
   bench.database.note_seen(std::vector{fresh}, bench.time - 29 * 24h);
   bench.work(dropped, false);

@@ -19,7 +19,8 @@ constexpr std::int64_t hour = 3'600;
 constexpr std::int64_t start_of_test = 1'767'322'800;  // an hour's begin
 moment at(std::int64_t seconds) { return moment(std::chrono::seconds(seconds)); }
 
-total_record growth(const std::string& account, std::uint64_t sent, const std::string& pool = "p:1", const std::string& algorithm = "sha256d") {
+total_record growth(const std::string& account, std::uint64_t sent, const std::string& pool = "p:1",
+                    const std::string& algorithm = "sha256d") {
   total_record row;
   row.account = account;
   row.pool = pool;
@@ -34,7 +35,11 @@ total_record growth(const std::string& account, std::uint64_t sent, const std::s
 }
 
 history_filter all(std::int64_t step = 300) {
-  return {.account = {}, .pool = {}, .algorithm = {}, .from = at(start_of_test - 48 * hour), .to = at(start_of_test + 48 * hour),
+  return {.account = {},
+          .pool = {},
+          .algorithm = {},
+          .from = at(start_of_test - 48 * hour),
+          .to = at(start_of_test + 48 * hour),
           .step = std::chrono::seconds(step)};
 }
 

@@ -47,7 +47,13 @@ TEST_CASE("a pool is changed in all its values but its name and source, and its 
   const auto before = *pool_of(*store, pool);
   const auto revision = store->user(name)->revision;
   CHECK(store->change_pool(pool, [](pool_record&) {}).outcome == write_outcome::exists);
-  CHECK(store->change_pool(pool, [](pool_record& row) { row.pool = nowhere; row.source = "mine"; }).outcome == write_outcome::exists);
+  CHECK(store
+            ->change_pool(pool,
+                          [](pool_record& row) {
+                            row.pool = nowhere;
+                            row.source = "mine";
+                          })
+            .outcome == write_outcome::exists);
   CHECK(store->user(name)->revision == revision);
 
   const auto edit = [](pool_record& row) {
@@ -136,10 +142,12 @@ TEST_CASE("a pool is removed when no account has it, and who looks at it first m
   CHECK(used.error == "accounts have the pool: " + users[0] + ", " + users[1] + ", " + users[2] + " and 2 more");
   for (const auto& name : users) store->remove_user(name);
   std::string shown;
-  CHECK_THROWS_AS(store->remove_pool(pool, [&](const pool_record& row) {
-    shown = row.pool + ' ' + row.algorithm;
-    throw std::logic_error("not so");
-  }), std::logic_error);
+  CHECK_THROWS_AS(store->remove_pool(pool,
+                                     [&](const pool_record& row) {
+                                       shown = row.pool + ' ' + row.algorithm;
+                                       throw std::logic_error("not so");
+                                     }),
+                  std::logic_error);
   CHECK(shown == std::string(pool) + " sha256d");
   CHECK(store->remove_pool(pool, unchecked).outcome == write_outcome::changed);
   CHECK(store->remove_pool(pool, unchecked).outcome == write_outcome::unknown_pool);
@@ -153,12 +161,15 @@ TEST_CASE("an algorithm is changed, its aliases too, and the accounts that mine 
   const auto revision = store->user(name)->revision;
   const auto source = algorithm_of(*store, "sha256d")->source;
   CHECK(store->change_algorithm("sha256d", [](info&) {}).outcome == write_outcome::exists);
-  CHECK(store->change_algorithm("sha256d", [](info& row) {
-    row.name = "other";
-    row.divider = 2;
-    row.coinb1_index = 3;
-    row.aliases = {"New", "new", "sha256d", "other/1"};
-  }).outcome == write_outcome::changed);
+  CHECK(store
+            ->change_algorithm("sha256d",
+                               [](info& row) {
+                                 row.name = "other";
+                                 row.divider = 2;
+                                 row.coinb1_index = 3;
+                                 row.aliases = {"New", "new", "sha256d", "other/1"};
+                               })
+            .outcome == write_outcome::changed);
   const auto after = *algorithm_of(*store, "sha256d");
   CHECK(after.divider == 2);
   CHECK(after.coinb1_index == 3);
@@ -202,14 +213,16 @@ TEST_CASE("an import makes all its rows or none, and a second time changes nothi
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
   table_import rows;
-  rows.algorithms = {{"mine", [](info& row) {
+  rows.algorithms = {{"mine",
+                      [](info& row) {
                         row.divider = 3;
                         row.aliases = {"myown"};
                         row.source = "page";
                       }},
                      {"scrypt", [](info& row) { row.coinb1_index = 4; }},
                      {"sha256d", [](info&) {}}};
-  rows.pools = {{"mine.example:1", [](pool_record& row) {
+  rows.pools = {{"mine.example:1",
+                 [](pool_record& row) {
                    row.algorithm = "myown";
                    row.source = "page, 2026";
                  }},

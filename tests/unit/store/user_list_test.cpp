@@ -201,12 +201,13 @@ TEST_CASE("the accounts of a database from before last_seen count as seen when i
   }
   (void)open_store(database.url(), older.path());
   database.run("INSERT INTO users (name, created_at, revision) VALUES ('0123456789abcdef', '2020-01-02 03:04:05', 7)");
-  database.run("INSERT INTO user_routes (account, position, pool, pool_user, pool_password) "
-               "SELECT '0123456789abcdef', 0, id, 'farm', 'x' FROM pools WHERE host = 'btc.viabtc.io'");
+  database.run(
+      "INSERT INTO user_routes (account, position, pool, pool_user, pool_password) "
+      "SELECT '0123456789abcdef', 0, id, 'farm', 'x' FROM pools WHERE host = 'btc.viabtc.io'");
   const auto store = database.open();
   const auto user = store->user("0123456789abcdef");
   REQUIRE(user);
-  CHECK(user->revision == 8);  // of the route
+  CHECK(user->revision == 8);                  // of the route
   CHECK(user->last_seen > at(1'735'689'600));  // 2025
   CHECK(store->remove_unseen(at(1'735'689'600), {}, 10).empty());
 }
