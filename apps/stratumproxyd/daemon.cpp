@@ -153,6 +153,7 @@ class daemon::impl {
     add_routes(http_, {.database = *database_,
                        .log = log_,
                        .tokens = tokens_,
+                       .events = log_.recent(),
                        .on_changed = [this](const std::string& name) { accounts_->forget(name); },
                        .database_up = [this] { return monitor_->is_up(); },
                        .ready = [this] { return !draining_; },

@@ -25,6 +25,7 @@ namespace stratumproxy::test {
 struct served_api {
   memory_store database;
   collecting_log log;
+  stratumproxyd::event_ring events{0};
   std::atomic<bool> ready{true};
   std::optional<std::string> page = "# a page\n";
   collecting_log changed;  ///< names of accounts
@@ -53,6 +54,7 @@ struct served_api {
     stratumproxyd::add_routes(server, {.database = database,
                                        .log = log,
                                        .tokens = tokens,
+                                       .events = events,
                                        .on_changed = note,
                                        .database_up = [this] { return !database.down; },
                                        .ready = [this] { return ready.load(); },

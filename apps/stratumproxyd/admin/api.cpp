@@ -112,6 +112,7 @@ void add_routes(http_server& server, const api_context& context) {
   add("DELETE", "/api/v1/bans/{subject}", remove_ban);
   add("GET", "/api/v1/status", show_status);
   add("POST", "/api/v1/reload", reload);
+  add("GET", "/api/v1/events", list_events);
   add("GET", "/api/v1/algorithms", list_algorithms);
   add("POST", "/api/v1/algorithms", add_algorithm);
   add("GET", "/api/v1/pools", list_pools);

@@ -11,6 +11,7 @@
 #include "admin/http_server.hpp"
 #include "admin/operations.hpp"
 #include "admin/tokens.hpp"
+#include "event_ring.hpp"
 #include "store/store.hpp"
 #include "worker_history.hpp"
 
@@ -21,6 +22,7 @@ struct api_context {
   store& database;
   stratumproxy::log_sink& log;
   known_tokens& tokens;
+  const event_ring& events;
   std::function<void(const std::string& name)> on_changed;  ///< an account was registered, changed or removed
   std::function<bool()> database_up;
   std::function<bool()> ready;        ///< listening, and not draining

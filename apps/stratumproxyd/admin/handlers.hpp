@@ -39,6 +39,8 @@ http_response reload(const api_context& context);
 http_response list_bans(const api_context& context);
 http_response add_ban(const api_context& context, const http_request& request);
 http_response remove_ban(const api_context& context, const http_request& request);
+// events_api.cpp
+http_response list_events(const api_context& context, const http_request& request);
 
 // tables_api.cpp
 http_response list_algorithms(const api_context& context);

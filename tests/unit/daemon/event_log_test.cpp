@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "event_log.hpp"
+#include "event_text.hpp"
+#include "line_quota.hpp"
 
 namespace {
 
