@@ -70,6 +70,20 @@ TEST_CASE("a connection ends after its number of requests") {
   CHECK(client.is_closed());
 }
 
+TEST_CASE("answers are compressed with gzip or not at all") {
+  const served web;
+  const auto coding = [&](const std::string& accepted) {
+    const auto answer = web.client().ask(get("/large", accepted));
+    CHECK(status_of(answer) == 200);
+    const auto at = answer.find("Content-Encoding: ");
+    return at == std::string::npos ? "none" : answer.substr(at + 18, answer.find('\r', at) - at - 18);
+  };
+  CHECK(coding("") == "none");
+  CHECK(coding("Accept-Encoding: gzip, deflate, br\r\n") == "gzip");
+  CHECK(coding("Accept-Encoding: deflate\r\nAccept-Encoding: gzip\r\n") == "gzip");
+  CHECK(coding("Accept-Encoding: br\r\n") == "none");
+}
+
 TEST_CASE("HEAD answers without a body") {
   const served web;
   auto client = web.client();
