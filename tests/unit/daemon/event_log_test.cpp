@@ -135,3 +135,17 @@ TEST_CASE("a standard error that nobody reads holds nobody up, and what waits is
   CHECK(got.find(" event0 ") != std::string::npos);
   CHECK(got.find(" event999 ") != std::string::npos);
 }
+
+TEST_CASE("events from info on are kept for the page, whatever the level of the log") {
+  log_config settings;
+  settings.level = stratumproxy::log_level::error;
+  event_log log(settings);
+  log.write(event("kept"));
+  log.write(stratumproxy::log_level::debug, "too_fine", "");
+  log.write(stratumproxy::log_level::warning, "pool_down", "");
+  const auto kept = log.recent().after(0);
+  REQUIRE(kept.size() == 2);
+  CHECK(kept[0].members.find("\"detail\":\"kept\"") != std::string::npos);
+  CHECK(kept[1].members == R"("event":"pool_down")");
+  CHECK(kept[1].level == stratumproxy::log_level::warning);
+}
