@@ -155,6 +155,7 @@ class daemon::impl {
                        .tokens = tokens_,
                        .events = log_.recent(),
                        .on_changed = [this](const std::string& name) { accounts_->forget(name); },
+                       .stratum_address = [this] { return proxy_->address(); },
                        .database_up = [this] { return monitor_->is_up(); },
                        .ready = [this] { return !draining_; },
                        .has_tag = [this] { return flusher_->has_tag(); },

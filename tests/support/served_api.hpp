@@ -56,6 +56,7 @@ struct served_api {
                                        .tokens = tokens,
                                        .events = events,
                                        .on_changed = note,
+                                       .stratum_address = [] { return "0.0.0.0:9332"; },
                                        .database_up = [this] { return !database.down; },
                                        .ready = [this] { return ready.load(); },
                                        .has_tag = [this] { return !database.taken; },

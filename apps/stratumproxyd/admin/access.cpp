@@ -74,7 +74,8 @@ std::optional<http_response> access_rules::check_site(const http_request& reques
     return http_error(403, "this server is not known under that Host");
   if (!request.origin.empty() && request.origin != "http://" + request.host && request.origin != "https://" + request.host)
     return http_error(403, "requests of other sites are refused");
-  if (request.fetch_site == "cross-site") return http_error(403, "requests of other sites are refused");
+  // The page itself holds no data, and may be reached by a link.
+  if (request.fetch_site == "cross-site" && request.path != "/") return http_error(403, "requests of other sites are refused");
   return std::nullopt;
 }
 

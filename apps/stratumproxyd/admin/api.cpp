@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "admin/dashboard.hpp"
 #include "admin/handlers.hpp"
 #include "admin/json_body.hpp"
 #include "admin/request_head.hpp"
@@ -133,6 +134,7 @@ void add_routes(http_server& server, const api_context& context) {
   add("GET", "/healthz", health);
   add("GET", "/readyz", readiness);
   add("GET", "/metrics", metrics_page);
+  add_dashboard(server, context);
 }
 
 }  // namespace stratumproxyd

@@ -24,6 +24,7 @@ struct api_context {
   known_tokens& tokens;
   const event_ring& events;
   std::function<void(const std::string& name)> on_changed;  ///< an account was registered, changed or removed
+  std::function<std::string()> stratum_address;  ///< HOST:PORT that miners connect to, as it is bound
   std::function<bool()> database_up;
   std::function<bool()> ready;        ///< listening, and not draining
   std::function<bool()> has_tag;      ///< no other proxy writes totals under this one's tag

@@ -20,6 +20,7 @@ struct http_request {
   std::string authorization;
   std::string content_type;
   std::string if_match;
+  std::string if_none_match;
   std::string parameter;      ///< decoded: what stands for {name} in the route's path; empty while the guard is asked
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded
   std::string body;           ///< empty while the guard is asked

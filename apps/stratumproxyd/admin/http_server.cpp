@@ -108,6 +108,7 @@ http_request to_request(const httplib::Request& from) {
   out.authorization = from.get_header_value("Authorization");
   out.content_type = from.get_header_value("Content-Type");
   out.if_match = from.get_header_value("If-Match");
+  out.if_none_match = from.get_header_value("If-None-Match");
   out.query.assign(from.params.begin(), from.params.end());
   return out;
 }
