@@ -113,7 +113,7 @@ http_request to_request(const httplib::Request& from) {
   return out;
 }
 
-// A segment of a path, decoded. Nothing where it is no 1 to 128 visible characters of ASCII, or where clients would resolve it.
+// A segment of a path, decoded. Nothing where it is no 1 to 300 visible characters of ASCII, or where clients would resolve it.
 std::optional<std::string> decoded(std::string_view segment) {
   constexpr std::size_t longest = 300;  // a DNS name and a port
   std::string out;
