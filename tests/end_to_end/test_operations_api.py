@@ -161,7 +161,8 @@ class OperationsApi(HouseTest):
         self.assertEqual((await self.proxy.metrics()).get("proxy_config_last_reload_successful"), 0)
 
         file.write_text(good, encoding="utf-8")
-        self.assertEqual((await self.ask("POST", "/api/v1/reload", b""))["taken"], ["log.level", "web.token_file"])
+        self.assertEqual((await self.ask("POST", "/api/v1/reload", b""))["taken"],
+                         ["log.level", "web.token_file", "web.registration", "web.registrations_per_minute", "web.audit_days"])
         (self.proxy.directory / "token").write_text(WEB_TOKEN + "-new\n", encoding="ascii")
         await self.ask("POST", "/api/v1/reload", b"")
         got, text = await self.proxy.call("GET", "/api/v1/status", token=WEB_TOKEN + "-new")

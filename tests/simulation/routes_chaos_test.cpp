@@ -94,7 +94,7 @@ TEST_CASE("the share laws hold whatever happens to accounts with several pools")
   };
 
   std::vector<std::shared_ptr<miner>> miners(60), everybody;
-  for (int event = 0; event < 20'000; ++event) {
+  for (int event = 0; event < 50'000; ++event) {
     all.run_for(std::chrono::milliseconds(dice(20)));
     auto& worker = miners[dice(static_cast<unsigned>(miners.size()))];
     auto& victim = *pools[dice(4)];

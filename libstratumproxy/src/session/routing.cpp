@@ -106,7 +106,7 @@ upstream_session& session_manager::impl::link_on(downstream_session& worker, acc
   }
   // Without a lane of its own it would repeat what was searched there before.
   auto* const scout = find(state.scout);
-  const bool has_lane = scout && scout->extranonce2_size() >= worker.told_extranonce1.size() / 2 + worker.told_extranonce2_size;
+  const bool has_lane = scout && worker.is_subscribed() && scout->extranonce2_size() >= worker.told_extranonce1.size() / 2 + worker.told_extranonce2_size;
   if (has_lane && !scout->is_shared() && scout->workers().empty() && enter(worker, *scout)) return *scout;
   auto& link = open_link(worker, here, route, rules, now);
   (void)enter(worker, link);  // it is the first

@@ -17,7 +17,10 @@ TEST_CASE("a ban is kept, changed and lifted, and each of these is seen by its n
   const auto store = database.open();
   CHECK(store->bans().empty());
   auto seen = store->bans_revision();
-  const auto is_news = [&] { return std::exchange(seen, store->bans_revision()) != seen; };
+  const auto is_news = [&] {
+    const auto before = std::exchange(seen, store->bans_revision());
+    return before != seen;
+  };
   CHECK_FALSE(is_news());
 
   CHECK(store->add_ban({.subject = "10.0.0.0/8", .reason = "noisy"}) == write_outcome::created);
