@@ -37,6 +37,14 @@ stratumproxy::options quick() {
 }
 const auto both_modes = {link_mode::dedicated, link_mode::shared};
 
+// Alice's two routes.
+void weigh(world& all, unsigned first, unsigned second) {
+  all.change_account("alice", [&](auto& row) {
+    row.routes[0].weight = first;
+    row.routes[1].weight = second;
+  });
+}
+
 void jobs_everywhere(world& all) {
   for (auto& [name, p] : all.pools)
     for (auto& l : p->links)
@@ -76,10 +84,7 @@ TEST_CASE("a pool that takes no new connections keeps its slices on those that l
   all.add_account("alice", a.name, "", 1, rules(mode));
   all.add_route("alice", b.name);
   all.add_account("bob", a.name, "bob", 1, rules(mode));
-  all.change_account("alice", [](auto& row) {
-    row.routes[0].weight = 50;
-    row.routes[1].weight = 50;
-  });
+  weigh(all, 50, 50);
   auto m = all.connect();
   m->login("alice.r");
   auto mine = [&](duration time) {
@@ -193,10 +198,7 @@ TEST_CASE("a worker that has a pool's own extranonce is not disconnected for eac
   b.next_extranonce1 = 5000;
   all.add_account("alice", a.name, "", 1, rules(link_mode::dedicated));
   all.add_route("alice", b.name);
-  all.change_account("alice", [](auto& row) {
-    row.routes[0].weight = 50;
-    row.routes[1].weight = 50;
-  });
+  weigh(all, 50, 50);
   auto m = all.connect();
   m->login("alice.r");
   int closes = 0;
@@ -252,10 +254,7 @@ TEST_CASE("no two workers have one lane after half-open returns, with weights on
   auto& b = all.add_pool("b.example:1");
   all.add_account("alice", a.name, "", 1, rules(link_mode::shared));
   all.add_route("alice", b.name);
-  all.change_account("alice", [](auto& row) {
-    row.routes[0].weight = 50;
-    row.routes[1].weight = 50;
-  });
+  weigh(all, 50, 50);
   std::vector<std::shared_ptr<miner>> ms;
   for (int i = 0; i < 600; ++i) {
     ms.push_back(all.connect());
@@ -268,12 +267,6 @@ TEST_CASE("no two workers have one lane after half-open returns, with weights on
     for (auto& m : ms)
       if (m->open && m->has_job()) ++lanes[m->jobs.back().coinb1 + "|" + m->jobs.back().ntime + "|" + m->extranonce1];
     for (auto& [lane, n] : lanes) dup += n > 1;
-  };
-  auto weigh = [&](unsigned x, unsigned y) {
-    all.change_account("alice", [&](auto& row) {
-      row.routes[0].weight = x;
-      row.routes[1].weight = y;
-    });
   };
   look();
   CHECK(dup == 0);
@@ -288,7 +281,7 @@ TEST_CASE("no two workers have one lane after half-open returns, with weights on
         look();
       }
     }
-    weigh(round % 2 ? 90 : 10, round % 2 ? 10 : 90);
+    weigh(all, round % 2 ? 90 : 10, round % 2 ? 10 : 90);
     // half-open returns
     for (int i = round; i < 600; i += 6) {
       const auto session = ms[i]->session;
@@ -298,7 +291,7 @@ TEST_CASE("no two workers have one lane after half-open returns, with weights on
     }
     all.run_for(200ms);
   }
-  weigh(50, 50);
+  weigh(all, 50, 50);
   for (int s = 0; s < 300; ++s) {
     for (auto& m : ms)
       if (m->has_job() && s % 5 == 0) (void)m->submit();
@@ -319,10 +312,7 @@ TEST_CASE("who subscribes long after the login has a lane on all of its links") 
   b.next_extranonce1 = 5000;
   all.add_account("alice", a.name, "", 1, rules(link_mode::dedicated));
   all.add_route("alice", b.name);
-  all.change_account("alice", [](auto& row) {
-    row.routes[0].weight = 50;
-    row.routes[1].weight = 50;
-  });
+  weigh(all, 50, 50);
   std::vector<std::shared_ptr<miner>> ms;
   for (int i = 0; i < 3; ++i) {
     ms.push_back(all.connect());

@@ -1,16 +1,16 @@
 #include "session/hashrate_split.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <random>
 #include <utility>
 #include <vector>
+
+#include "dice.hpp"
 
 namespace {
 
@@ -19,34 +19,11 @@ using stratumproxy::slice_options;
 using stratumproxy::time_point;
 using stratumproxy::session::hashrate_split;
 using stratumproxy::session::worker_id;
+using stratumproxy::test::dice;
 
 constexpr auto begin = time_point{} + 1h;
 constexpr int hour = 3'600;
 constexpr int day = 24 * hour;
-
-// xoshiro256++: most of the time of these tests goes into random numbers.
-class dice {
- public:
-  explicit dice(std::uint64_t seed) {
-    std::mt19937_64 source(seed);
-    for (auto& word : state_) word = source();
-  }
-  double uniform() {
-    const auto result = std::rotl(state_[0] + state_[3], 23) + state_[0];
-    const auto shifted = state_[1] << 17;
-    state_[2] ^= state_[0];
-    state_[3] ^= state_[1];
-    state_[1] ^= state_[2];
-    state_[0] ^= state_[3];
-    state_[2] ^= shifted;
-    state_[3] = std::rotl(state_[3], 45);
-    return static_cast<double>((result >> 11) + 1) * 0x1p-53;  // (0, 1]
-  }
-  double wait(double rate) { return -std::log(uniform()) / rate; }
-
- private:
-  std::uint64_t state_[4];
-};
 
 struct miner {
   double rate = 0;  // work a second

@@ -1,15 +1,15 @@
 #include "session/vardiff.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <deque>
 #include <limits>
-#include <random>
 #include <vector>
+
+#include "dice.hpp"
 
 namespace {
 
@@ -17,33 +17,10 @@ using namespace std::chrono_literals;
 using stratumproxy::duration;
 using stratumproxy::time_point;
 using stratumproxy::session::vardiff;
+using stratumproxy::test::dice;
 using stratumproxy::vardiff_options;
 
 constexpr auto hour = 3'600.0;
-
-// xoshiro256++: most of the time of these tests goes into random numbers.
-class dice {
- public:
-  explicit dice(std::uint64_t seed) {
-    std::mt19937_64 source(seed);
-    for (auto& word : state_) word = source();
-  }
-  double uniform() {
-    const auto result = std::rotl(state_[0] + state_[3], 23) + state_[0];
-    const auto shifted = state_[1] << 17;
-    state_[2] ^= state_[0];
-    state_[3] ^= state_[1];
-    state_[1] ^= state_[2];
-    state_[0] ^= state_[3];
-    state_[2] ^= shifted;
-    state_[3] = std::rotl(state_[3], 45);
-    return static_cast<double>((result >> 11) + 1) * 0x1p-53;  // (0, 1]
-  }
-  double wait(double rate) { return -std::log(uniform()) / rate; }
-
- private:
-  std::uint64_t state_[4];
-};
 
 time_point at(double seconds) {
   return time_point{} + 1h + std::chrono::duration_cast<duration>(std::chrono::duration<double>(seconds));
