@@ -6,23 +6,15 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import temporary_postgresql
 from canaries import POOL_PASSWORD
-from house import HouseTest, main
-from temporary_postgresql import TemporaryPostgresql
+from house import HouseTest, OwnPostgresql, main
 from waiting import SLOWNESS, figure, paced
 from wire import error_code
 
 
-class Database(HouseTest):
-    store = "postgresql"
-
+class Database(OwnPostgresql, HouseTest):
     def setUp(self):
         super().setUp()
-        if not temporary_postgresql.available():
-            self.skipTest("no PostgreSQL on this machine")
-        self.server = TemporaryPostgresql().start()
-        self.addCleanup(self.server.close)
         self._number = 0
 
     def database(self):

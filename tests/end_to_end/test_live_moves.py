@@ -20,10 +20,9 @@ import temporary_postgresql
 from canaries import OTHER_POOL_PASSWORD, POOL_PASSWORD
 from daemon import Daemon
 from fake_pool import IGNORE, FakePool
-from house import HouseTest, main
+from house import HouseTest, OwnPostgresql, main
 from ledgers import Ledgers
 from metrics_text import Metrics
-from temporary_postgresql import TemporaryPostgresql
 from waiting import LIMIT, SLOWNESS, at_most, figure, paced, until
 from wire import error_code
 
@@ -656,17 +655,8 @@ class SqliteFromOutside(House):
             self.assertEqual(miner.shown, ["closing: the account was removed"])
 
 
-class PostgresqlCut(House):
+class PostgresqlCut(OwnPostgresql, House):
     """A server of its own: the daemon is shut out of it, while somebody else writes."""
-
-    store = "postgresql"
-
-    def setUp(self):
-        super().setUp()
-        if not temporary_postgresql.available():
-            self.skipTest("no PostgreSQL on this machine")
-        self.server = TemporaryPostgresql().start()
-        self.addCleanup(self.server.close)
 
     async def at_the_server(self, statement, database="accounts"):
         return await asyncio.to_thread(self.server.sql, statement, database)

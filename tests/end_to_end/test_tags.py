@@ -6,11 +6,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-import temporary_postgresql
 from canaries import DATABASE_PASSWORD
 from daemon import Daemon
-from house import HouseTest, main
-from temporary_postgresql import TemporaryPostgresql
+from house import HouseTest, OwnPostgresql, main
 from waiting import LIMIT, SLOWNESS, until
 
 FLUSH = {"metrics": {"flush_seconds": 0.1}}
@@ -66,16 +64,7 @@ class OnSqlite(Tags, HouseTest):
         return place.db
 
 
-class OnPostgresql(Tags, HouseTest):
-    store = "postgresql"
-
-    def setUp(self):
-        super().setUp()
-        if not temporary_postgresql.available():
-            self.skipTest("no PostgreSQL on this machine")
-        self.server = TemporaryPostgresql().start()
-        self.addCleanup(self.server.close)
-
+class OnPostgresql(Tags, OwnPostgresql, HouseTest):
     def database(self):
         return self.server.database("accounts")
 

@@ -113,5 +113,18 @@ class HouseTest(unittest.IsolatedAsyncioTestCase):
             )
 
 
+class OwnPostgresql:
+    """Mixed in before a HouseTest: `server` is a PostgreSQL that no other test uses, so that it may be stopped or cut off."""
+
+    store = "postgresql"
+
+    def setUp(self):
+        super().setUp()
+        if not temporary_postgresql.available():
+            self.skipTest("no PostgreSQL on this machine")
+        self.server = temporary_postgresql.TemporaryPostgresql().start()
+        self.addCleanup(self.server.close)
+
+
 def main():
     unittest.main(module=sys.modules["__main__"], verbosity=2)
