@@ -448,7 +448,7 @@ class Failover(HouseTest):
     async def test_flaps(self):
         """Down for a while and up for as long, again and again. Trusted less each time: the pause before the second return is longer than the
         pool is ever up."""
-        period, flaps, stable = figure(0.8, 5), figure(5, 10), figure(0.4, 2.2)
+        period, flaps, stable = figure(0.8, 5), figure(5, 10), figure(0.4, 2.5)
 
         async def run(cell):
             await cell.start()
