@@ -20,6 +20,7 @@
 
 #include "address.hpp"
 #include "ledger.hpp"
+#include "scraper.hpp"
 
 namespace stratumload {
 namespace {
@@ -197,29 +198,47 @@ bench_result run_bench(bench_options options) {
   }
 
   auto job_due = now() + job_every;
-  const auto before = proxy_usage();
-  const auto began = now();
-  if (in > 0)
+  const auto mine = [&] {
+    if (in == 0) return;
     farm->mine(seconds_of(options.seconds), options.shares, [&] {
       if (job_every.count() == 0 || now() < job_due) return;
       simulated.send_job();
       job_due += job_every;
     });
+  };
+  const auto before = proxy_usage();
+  const auto began = now();
+  mine();
   const auto took = in_seconds(now() - began);
   const auto& counted = farm->counters();
   const auto ended_in_time = counted.accepted + counted.rejected + counted.unknown;
   farm->drain(seconds_of(options.drain_seconds));
   const auto after = proxy_usage();
-  const auto final_counts = farm->counters();
+  const auto ended = counted.accepted + counted.rejected + counted.unknown;
 
   values.add("seconds", "mined, seconds", took, 3);
   values.add("shares_per_second", "shares/s", static_cast<double>(ended_in_time) / took, 0);
   values.add_latency("verdict", "  verdict", farm->verdict_latency());
   if (measured && ended_in_time > 0)
     values.add("proxy_cpu_us_per_share", "proxy: CPU per share [us]",
-               1e6 * (after.cpu_seconds - before.cpu_seconds) /
-                   static_cast<double>(final_counts.accepted + final_counts.rejected + final_counts.unknown),
-               2);
+               1e6 * (after.cpu_seconds - before.cpu_seconds) / static_cast<double>(ended), 2);
+  if (options.scrape && in > 0) {
+    const auto p99 = farm->verdict_latency().percentile(0.99);
+    farm->restart_verdict_latency();
+    scraper reader(own->web());
+    mine();
+    farm->drain(seconds_of(options.drain_seconds));
+    const auto pages = reader.end();
+    const auto scraped_p99 = farm->verdict_latency().percentile(0.99);
+    values.add("scrapes", "scrapes, one after the other, while mined as long again", std::uint64_t{pages.milliseconds.size()});
+    values.add("scrape_failures", "  failed", std::uint64_t{pages.failures});
+    values.add("scrape_ms", "  median [ms]", median(pages.milliseconds), 1);
+    values.add("scrape_kib", "  page [KiB]", static_cast<double>(pages.page_bytes) / 1024, 0);
+    values.add_latency("scraped_verdict", "  verdict", farm->verdict_latency());
+    values.add("scraped_verdict_ratio", "  its p99 against that without scrapes", in_seconds(scraped_p99) / in_seconds(p99), 2);
+    values.add("scraped_kib_more", "  proxy: memory after less that before [KiB]", usage_of(own->pid()).resident_kib - after.resident_kib, 0);
+  }
+  const auto final_counts = farm->counters();
   values.add("pool_connections", "connections to the pool", book.pool_connections());
   values.add("disconnects", "connections that ended", final_counts.disconnects);
   values.add("held_back", "due, but could not be sent", final_counts.held_back);

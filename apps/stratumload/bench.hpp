@@ -21,6 +21,7 @@ struct bench_options {
   std::string pool_listen = "127.0.0.1:0";
   double seconds = 10;
   std::uint64_t shares = 0;  ///< ends after so many; 0: after `seconds` only
+  bool scrape = false;       ///< mines as long once more, while the /metrics of `proxy` is read again and again
   unsigned jobs = 5;         ///< whose way to the last worker is measured
   double login_seconds = 60;
   double drain_seconds = 10;

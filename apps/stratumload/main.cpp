@@ -224,6 +224,10 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0.01, 86'400.0))
       ->capture_default_str();
   bench_role->add_option("--shares", bench.shares, "ends after so many shares");
+  bench_role
+      ->add_flag("--scrape", bench.scrape,
+                 "mines as long once more, while the /metrics of --proxy is read again and again: what that does to verdicts and memory")
+      ->needs(bench_proxy);
   bench_role->add_option("--jobs", bench.jobs, "jobs whose way to the last worker is measured")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();

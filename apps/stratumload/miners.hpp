@@ -67,6 +67,8 @@ class miners {
   [[nodiscard]] std::uint32_t newest_job() const { return newest_job_; }
   [[nodiscard]] const histogram& login_latency() const { return *login_latency_; }
   [[nodiscard]] const histogram& verdict_latency() const { return *verdict_latency_; }
+  /// Verdicts from now on only.
+  void restart_verdict_latency() { verdict_latency_->clear(); }
 
  private:
   class worker;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <httplib.h>
 #include <poll.h>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
@@ -21,28 +22,27 @@
 #include <utility>
 #include <vector>
 
-#include "address.hpp"
 #include "stratumproxy/protocol/codec.hpp"
 
 namespace stratumload {
 namespace {
 
-constexpr milliseconds start_limit{20'000}, stop_limit{15'000}, answer_limit{10'000};
-constexpr std::size_t longest_answer = 65'536;
+constexpr milliseconds start_limit{20'000}, stop_limit{15'000};
+constexpr std::size_t longest_line = 4'096;
 
-// Everything up to `limit`, or, with `one_line`, up to the first line end.
-std::string read_all(int fd, milliseconds limit, bool one_line) {
+// Nothing when it takes longer, or the other end is gone before.
+std::string read_line(int fd, milliseconds limit) {
   std::string out;
   const auto end = now() + limit;
-  while (out.size() < longest_answer && !(one_line && out.find('\n') != std::string::npos)) {
+  while (out.size() < longest_line && !out.ends_with('\n')) {
     const auto left = std::chrono::duration_cast<milliseconds>(end - now());
     pollfd wait{.fd = fd, .events = POLLIN};
-    if (left <= milliseconds{0} || ::poll(&wait, 1, static_cast<int>(left.count())) == 0) break;
-    char buffer[4096];
-    const auto got = ::read(fd, buffer, sizeof buffer);
+    if (left <= milliseconds{0} || ::poll(&wait, 1, static_cast<int>(left.count())) == 0) return {};
+    char byte = 0;
+    const auto got = ::read(fd, &byte, 1);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got <= 0) break;
-    out.append(buffer, static_cast<std::size_t>(got));
+    if (got <= 0) return {};
+    out += byte;
   }
   return out;
 }
@@ -111,7 +111,7 @@ proxy_process::proxy_process(const std::string& program, unsigned threads) {
     ::_exit(127);
   }
   ::close(out[1]);
-  const auto line = read_all(out[0], start_limit, true);
+  const auto line = read_line(out[0], start_limit);
   ::close(out[0]);
   stratum_ = word_after(line, "stratum=");
   web_ = word_after(line, "web=");
@@ -141,23 +141,13 @@ void proxy_process::stop() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-std::string proxy_process::post(std::string_view path, const std::string& body) const {
-  const auto fd = begin_connect(resolve(web_));
-  if (fd < 0) throw std::runtime_error("cannot connect to the proxy's HTTP server");
-  pollfd wait{.fd = fd, .events = POLLOUT};
-  ::poll(&wait, 1, static_cast<int>(answer_limit.count()));
-  const auto request = fmt::format(
-      "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
-      path, web_, body.size(), body);
-  const auto sent = ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
-  const auto answer = sent == static_cast<std::ptrdiff_t>(request.size()) ? read_all(fd, answer_limit, false) : std::string{};
-  ::close(fd);
-  const auto head_end = answer.find("\r\n\r\n");
-  if (head_end == std::string::npos) throw std::runtime_error(fmt::format("the proxy does not answer {}", path));
-  const auto content = answer.substr(head_end + 4);
-  if (!answer.starts_with("HTTP/1.1 2"))
-    throw std::runtime_error(fmt::format("the proxy refuses {}: {}", path, stratumproxy::protocol::printable(content, 200)));
-  return content;
+std::string proxy_process::post(const std::string& path, const std::string& body) const {
+  httplib::Client client("http://" + web_);
+  const auto answer = client.Post(path, body, "application/json");
+  if (!answer) throw std::runtime_error(fmt::format("the proxy does not answer {}: {}", path, httplib::to_string(answer.error())));
+  if (answer->status / 100 != 2)
+    throw std::runtime_error(fmt::format("the proxy refuses {}: {}", path, stratumproxy::protocol::printable(answer->body, 200)));
+  return answer->body;
 }
 
 std::string proxy_process::register_account(const std::string& pool, const account& wanted) const {

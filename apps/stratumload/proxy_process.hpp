@@ -3,7 +3,6 @@
 #include <sys/types.h>
 
 #include <string>
-#include <string_view>
 
 #include "clock.hpp"
 
@@ -37,11 +36,12 @@ class proxy_process {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const std::string& stratum() const { return stratum_; }
+  [[nodiscard]] const std::string& web() const { return web_; }
 
  private:
   void stop();
   /// The body of the answer, whose status must be of the 200s. Throws std::runtime_error.
-  std::string post(std::string_view path, const std::string& body) const;
+  std::string post(const std::string& path, const std::string& body) const;
 
   std::string directory_;
   pid_t pid_ = -1;

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -33,6 +34,9 @@ void raise_descriptor_limit() {
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
+
+// A page of metrics takes megabytes in one piece. By itself glibc keeps such pieces, once it has seen a few.
+void give_large_blocks_back() { ::mallopt(M_MMAP_THRESHOLD, 1'048'576); }
 
 int fail(std::string_view why) {
   std::string line(why);
@@ -71,6 +75,7 @@ void run(stratumproxyd::daemon& running, signal_waiter& signals) {
 
 int main(int argc, char** argv) try {
   forbid_core_files();
+  give_large_blocks_back();
   const auto command = parse_command_line(argc, argv);
   if (command.what == command_line::action::print) {
     std::cout << command.text;

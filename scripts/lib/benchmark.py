@@ -15,6 +15,7 @@ from programs import Failure, Program, Stop, free_port, hold_signals, pause, wai
 
 THREADS = os.cpu_count()  # as many as stratumproxyd has by default
 CROWD = 9800
+SCRAPED = 10_000
 SOAKED = 18_000
 PROGRAM_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"  # haproxy's place is not in every user's path
 DESCRIPTORS = 20_000  # two for each of the crowd, and some aside
@@ -25,6 +26,7 @@ LOADS = {
     "closed": Load("--workers 100 --jobs 0", 10),
     "open": Load("--workers 1000 --shares-per-second 2000 --jobs 0", 10),
     "crowd": Load(f"--workers {CROWD} --shares-per-second 500 --jobs 5", 2),
+    "scraped": Load(f"--workers {SCRAPED} --shares-per-second 2000 --jobs 0 --scrape", 10),
     "soak": Load(f"--workers {SOAKED} --shares-per-second 2000 --jobs 0 --login-seconds 120", 600),
 }
 HAPROXY, STRATUMPROXY, DIRECT = "HAProxy", "stratumproxyd", "direct"
@@ -50,6 +52,9 @@ ROWS = (
     Row("cpu-full", "shared links, full: CPU per share", "closed", "proxy_cpu_us_per_share", "us", 1, 1.0, False, SHARED_FULL),
     Row("job-shared", "shared links: job to the last of 9,800", "crowd", "job_to_last_ms", "ms", 0, 0.75, False, SHARED_FULL),
     Row("memory-shared", "shared links: memory per worker", "crowd", "proxy_kib_per_worker", "KiB", 2, 1.2, False, SHARED_FULL, True),
+    Row("scrape", "a scrape with 10,000 workers, back to back", "scraped", "scrape_ms", "ms", 0, 300, False, SHARED_FULL, True),
+    Row("scrape", "scrapes: p99 of the verdict against that without", "scraped", "scraped_verdict_ratio", "", 2, 2, False, SHARED_FULL, True),
+    Row("scrape", "scrapes: memory that is not given back", "scraped", "scraped_kib_more", "KiB", 0, 8_192, False, SHARED_FULL, True),
     Row("soak", "soak, 18,000 workers, 10 minutes: shares/s", "soak", "shares_per_second", "/s", 0, 1_990, True, SHARED_FULL, True),
     Row("soak", "soak: shares lost", "soak", "lost", "", 0, 0, False, SHARED_FULL, True),
 )
@@ -226,7 +231,7 @@ def main():
             if not haproxy and not all(row.absolute for row in rows):
                 raise Failure("there is no haproxy")
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS and any(row.load in ("crowd", "soak") for row in rows):
+            if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS and any(row.load in ("crowd", "scraped", "soak") for row in rows):
                 raise Failure(f"thousands of workers need {DESCRIPTORS} descriptors, but the limit is {hard}: see ulimit -Hn")
             runs = measure_all(bench, rows, rounds)
         except Failure as failure:

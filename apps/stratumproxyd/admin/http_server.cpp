@@ -471,7 +471,11 @@ class http_server::impl {
 
   // --- the working threads -------------------------------------------------------------------------------------------
 
+  // Pages of megabytes are made here. A share that comes meanwhile has the core first.
+  static void stand_back() { [[maybe_unused]] const int priority = ::nice(10); }  // on Linux of this thread alone
+
   void work() {
+    stand_back();
     std::unique_lock lock(mutex_);
     for (;;) {
       ++waiting_workers_;

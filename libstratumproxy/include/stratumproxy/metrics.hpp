@@ -174,7 +174,8 @@ enum class scope : std::uint8_t {
   all_links,   ///< also these
 };
 
-/// The state of a proxy at one moment, as values. Taking one costs the shards one copy, never a lock on the share path.
+/// The state of a proxy, as values. Taking one costs the shards one copy, never a lock on the share path. Workers are copied some hundred at
+/// a time, and all else after them: the totals have whatever is in the rows of workers.
 struct snapshot {
   std::vector<worker_row> workers;
   std::vector<pool_row> pools;    ///< one row a pool, summed over the shards

@@ -387,12 +387,25 @@ void shard::drain(shard_task done) {
 }
 
 metrics::snapshot shard::snapshot(metrics::scope what) const {
-  metrics::snapshot taken;
-  taken.events.push_back({"connections_refused", "reason", "limit", refused_});
-  taken.events.push_back({"connections_refused", "reason", "banned", banned_});
-  taken.events.push_back({"descriptors_exhausted", "", "", exhaustions_});
-  taken.merge(manager_->snapshot(now_, what));
+  auto taken = manager_->snapshot(now_, what);
+  add_own_events(taken);
   return taken;
+}
+
+void shard::take_snapshot(session::partial_snapshot part, std::promise<metrics::snapshot> answer) {
+  if (manager_->add_piece(part, now_)) {
+    add_own_events(part.taken);
+    return answer.set_value(std::move(part.taken));
+  }
+  mail_->post([part = std::move(part), answer = std::move(answer)](shard& self) mutable {
+    self.take_snapshot(std::move(part), std::move(answer));
+  });
+}
+
+void shard::add_own_events(metrics::snapshot& to) const {
+  to.events.push_back({"connections_refused", "reason", "limit", refused_});
+  to.events.push_back({"connections_refused", "reason", "banned", banned_});
+  to.events.push_back({"descriptors_exhausted", "", "", exhaustions_});
 }
 
 void shard::stop() {

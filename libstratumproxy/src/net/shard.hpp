@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,8 @@ class shard final : public session::session_host, public std::enable_shared_from
   /// `done` is called once no worker is left; destroyed without it if the shard is stopped before.
   void drain(shard_task done);
   [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything) const;
+  /// Likewise, but a piece at a time, with the shares that come meanwhile between them.
+  void take_snapshot(session::partial_snapshot part, std::promise<metrics::snapshot> answer);
   /// Closes everything; the io_context then runs out of work.
   void stop();
 
@@ -85,6 +88,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   void hand_over(session::channel_id channel, unsigned to, session::handover what) override;
 
  private:
+  void add_own_events(metrics::snapshot& to) const;
   template <class Work>
   void wake_up(Work&& work);
   void settle();

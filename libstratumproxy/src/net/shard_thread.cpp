@@ -48,7 +48,9 @@ std::future<void> shard_thread::drain() {
 std::future<metrics::snapshot> shard_thread::snapshot(metrics::scope what) {
   std::promise<metrics::snapshot> answer;
   auto taken = answer.get_future();
-  impl_->mail->post([answer = std::move(answer), what](shard& self) mutable { answer.set_value(self.snapshot(what)); });
+  impl_->mail->post([answer = std::move(answer), what](shard& self) mutable {
+    self.take_snapshot({.what = what}, std::move(answer));
+  });
   return taken;
 }
 

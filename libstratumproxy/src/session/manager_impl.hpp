@@ -211,7 +211,8 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
 
   [[nodiscard]] downstream_session* find(worker_id id);
   [[nodiscard]] upstream_session* find(std::optional<link_id> id);
-  [[nodiscard]] metrics::snapshot snapshot(time_point now, metrics::scope what) const;
+  [[nodiscard]] bool add_piece(partial_snapshot& to, time_point now) const;
+  void add_all_but_workers(metrics::snapshot& all, metrics::scope what) const;
 
   const manager_settings settings_;
   const std::unique_ptr<tapping_host> tap_;

@@ -127,6 +127,14 @@ struct manager_settings {
   std::shared_ptr<return_hints> hints;                 ///< one for all shards; null: one of its own
 };
 
+/// A snapshot that is taken in pieces: thousands of rows at once would keep shares waiting. A worker has its row of the moment when it
+/// was its turn, none if it came or went meanwhile; all else is as it was at the end, so that the totals have whatever the rows have.
+struct partial_snapshot {
+  metrics::scope what = metrics::scope::everything;
+  metrics::snapshot taken{};
+  std::optional<std::vector<std::uint64_t>> workers_left{};  ///< the manager's; nothing before the first piece
+};
+
 /// The workers, sessions and links of one shard: a state machine without sockets, clock, thread or random source of its own.
 /// Events come in through the methods, effects go out through the host. One thread at a time; not re-entrant.
 class session_manager {
@@ -174,6 +182,8 @@ class session_manager {
   [[nodiscard]] bool drained() const;
 
   [[nodiscard]] metrics::snapshot snapshot(time_point now, metrics::scope what = metrics::scope::everything) const;
+  /// Adds the rows of at most 256 workers, or, after the last of them, all else: true when the snapshot is whole.
+  [[nodiscard]] bool add_piece(partial_snapshot& to, time_point now) const;
 
  private:
   struct impl;
