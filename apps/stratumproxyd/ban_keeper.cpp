@@ -73,7 +73,8 @@ void ban_keeper::ban_offenders() {
   for (const auto& address : options_.offenders()) {
     const auto subject = ban_list::canonical(address);
     if (!subject || ban_list::covers_loopback(*subject)) continue;
-    const auto outcome = database_.add_ban({.subject = *subject, .reason = "too many errors", .seconds = options_.automatic.count()});
+    const ban_record row{.subject = *subject, .reason = "too many errors", .seconds = options_.automatic.count()};
+    const auto outcome = database_.add_ban(automatic_author, row);
     log_.write({.level = log_level::warning, .event = "address_banned", .session = {}, .worker = *subject, .account = {}, .pool = {},
                 .detail = outcome == write_outcome::full ? "not done: the list of bans is full" : "too many errors within a minute"});
     any = true;

@@ -55,7 +55,7 @@ void upkeep::note_seen(moment now) {
 void upkeep::remove_unseen(moment now) {
   names live = unwritten_;
   for (const auto& row : source_(metrics::scope::everything).workers) live.insert(row.account);
-  for (const auto& name : database_.remove_unseen(now - options_.delete_after, live, removed_at_once)) {
+  for (const auto& name : database_.remove_unseen(automatic_author, now - options_.delete_after, live, removed_at_once)) {
     log_.write({.level = log_level::warning, .event = "account_removed", .session = {}, .worker = {}, .account = name, .pool = {},
                 .detail = fmt::format("not seen for {} days", options_.delete_after / std::chrono::days(1))});
     on_removed_(name);

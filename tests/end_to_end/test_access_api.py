@@ -1,4 +1,6 @@
 """Who may ask: tokens and their roles, also those of another daemon on one database; registration; limits; the audit log."""
+import asyncio
+import http.client
 import json
 import pathlib
 import signal
@@ -129,6 +131,42 @@ class AccessApi(HouseTest):
         self.assertEqual(([row["subject"] for row in rest["audit"]], rest["next"]), (["new-algo", "boss"], ""))
         await self.ask(proxy, "GET", "/api/v1/audit?limit=0", status=400)
         await self.tell_nothing(proxy)
+
+    async def test_a_kill_leaves_no_change_without_its_entry_and_no_entry_without_its_change(self):
+        proxy = await self.daemon()
+        await proxy.add_pool(POOL)
+        asked = 0
+        for round_ in range(6):
+            at_least = asked + 20 + 7 * round_
+
+            async def register(lane):
+                nonlocal asked
+                while True:
+                    asked += 1
+                    try:
+                        await proxy.register(POOL, f"{round_}-{lane}-{asked}")
+                    except (OSError, http.client.HTTPException):  # it was killed
+                        return
+
+            lanes = [asyncio.create_task(register(lane)) for lane in range(4)]
+
+            async def are_under_way():
+                return asked > at_least
+
+            await until(are_under_way, "registrations under way", pause=0.01)
+            await proxy.kill()
+            await asyncio.gather(*lanes)
+            await proxy.restart()
+
+            async def agree():  # a server may yet commit what it was told before
+                accounts = (await self.ask(proxy, "GET", "/api/v1/users?limit=1000"))["users"]
+                entries = await self.audit(proxy, "?limit=10000")
+                registered = {subject for _, action, subject in entries if action == "user.register"}
+                return registered if registered == {each["name"] for each in accounts} else None
+
+            registered = await until(agree, "each account has its entry, and each entry its account", pause=0.1)
+            self.assertGreaterEqual(len(registered), asked - len(lanes) * (round_ + 1))
+        self.say(f"{len(registered)} of {asked} registrations have account and entry after {round_ + 1} kills")
 
     async def test_registration_and_its_limit_follow_the_configuration(self):
         limits = {"registrations_per_minute": 1, "registrations_burst": 2, "failed_logins_burst": 1}

@@ -19,6 +19,7 @@
 
 #include "link_rules.hpp"
 #include "memory_access_tables.hpp"
+#include "store/change_notes.hpp"
 #include "store/text.hpp"
 #include "store/store.hpp"
 
@@ -44,7 +45,7 @@ class memory_store final : public stratumproxyd::store {
     return nullptr;
   }
 
-  stratumproxyd::registration register_user(std::span<const stratumproxyd::route_record> routes,
+  stratumproxyd::registration register_user(const stratumproxyd::author& by, std::span<const stratumproxyd::route_record> routes,
                                             std::optional<stratumproxy::link_mode> mode) override {
     using stratumproxyd::write_outcome;
     check();
@@ -58,6 +59,7 @@ class memory_store final : public stratumproxyd::store {
     }
     char name[17];
     std::snprintf(name, sizeof name, "%016zx", ++registered_);
+    access_.add_audit(by, stratumproxyd::user_registered(name, routes, mode));
     accounts_[name] = {.name = name, .revision = ++revision_, .created_at = "2026-01-02T03:04:05Z", .mode = mode,
                        .routes = {routes.begin(), routes.end()}};
     ++writes;
@@ -93,18 +95,21 @@ class memory_store final : public stratumproxyd::store {
   }
 
   /// `since` is compared with last_seen alone.
-  std::vector<std::string> remove_unseen(stratumproxyd::moment since, const std::set<std::string, std::less<>>& live,
+  std::vector<std::string> remove_unseen(const stratumproxyd::author& by, stratumproxyd::moment since, const std::set<std::string, std::less<>>& live,
                                          std::size_t most) override {
     check();
     const std::lock_guard lock(mutex_);
     std::vector<std::string> out;
     for (const auto& [name, account] : accounts_)
       if (account.last_seen < since && !live.contains(name) && out.size() < most) out.push_back(name);
-    for (const auto& name : out) accounts_.erase(name);
+    for (const auto& name : out) {
+      access_.add_audit(by, {"user.remove", name});
+      accounts_.erase(name);
+    }
     return out;
   }
 
-  stratumproxyd::registration change_user(std::string_view name, const stratumproxyd::user_change& change) override {
+  stratumproxyd::registration change_user(const stratumproxyd::author& by, std::string_view name, const stratumproxyd::user_change& change) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
@@ -129,17 +134,19 @@ class memory_store final : public stratumproxyd::store {
       return {write_outcome::conflict, {}, "another account has this first pool, user and password"};
     if (wanted.mode == account.mode && wanted.routes == account.routes)
       return {write_outcome::exists, account.name, {}};
+    access_.add_audit(by, stratumproxyd::user_changed(name, change));
     account = std::move(wanted);
     account.revision = ++revision_;
     ++writes;
     return {write_outcome::changed, account.name, {}};
   }
 
-  bool remove_user(std::string_view name) override {
+  bool remove_user(const stratumproxyd::author& by, std::string_view name) override {
     check();
     const std::lock_guard lock(mutex_);
     const auto found = accounts_.find(name);
     if (found == accounts_.end()) return false;
+    access_.add_audit(by, {"user.remove", std::string(name)});
     accounts_.erase(found);
     ++writes;
     return true;
@@ -162,7 +169,7 @@ class memory_store final : public stratumproxyd::store {
     return algorithms_;
   }
 
-  stratumproxyd::write_outcome add_algorithm(const stratumproxy::algorithm::info& value) override {
+  stratumproxyd::write_outcome add_algorithm(const stratumproxyd::author& by, const stratumproxy::algorithm::info& value) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
@@ -171,6 +178,7 @@ class memory_store final : public stratumproxyd::store {
       const bool same = found->divider == value.divider && found->speaks == value.speaks && found->coinb1_index == value.coinb1_index;
       return same ? write_outcome::exists : write_outcome::conflict;
     }
+    access_.add_audit(by, stratumproxyd::algorithm_added(value));
     algorithms_.push_back(value);
     ++writes;
     return write_outcome::created;
@@ -182,7 +190,7 @@ class memory_store final : public stratumproxyd::store {
     return pools_;
   }
 
-  stratumproxyd::write_outcome add_pool(const stratumproxyd::pool_record& value) override {
+  stratumproxyd::write_outcome add_pool(const stratumproxyd::author& by, const stratumproxyd::pool_record& value) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
@@ -197,6 +205,7 @@ class memory_store final : public stratumproxyd::store {
                         found->fixed_difficulty == value.fixed_difficulty && found->rig_logins == value.rig_logins;
       return same ? write_outcome::exists : write_outcome::conflict;
     }
+    access_.add_audit(by, stratumproxyd::pool_added(value));
     pools_.push_back(value);
     ++writes;
     return write_outcome::created;
@@ -216,12 +225,13 @@ class memory_store final : public stratumproxyd::store {
     return ban_changes_;
   }
 
-  stratumproxyd::write_outcome add_ban(const stratumproxyd::ban_record& value) override {
+  stratumproxyd::write_outcome add_ban(const stratumproxyd::author& by, const stratumproxyd::ban_record& value) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
     const bool is_there = bans_.contains(value.subject);
     if (!is_there && bans_.size() >= most_bans) return write_outcome::full;
+    access_.add_audit(by, stratumproxyd::ban_added(value));
     bans_[value.subject] = value;
     bans_[value.subject].created_at = "2026-01-02T03:04:05Z";
     ++ban_changes_;
@@ -229,9 +239,11 @@ class memory_store final : public stratumproxyd::store {
     return is_there ? write_outcome::changed : write_outcome::created;
   }
 
-  bool remove_ban(std::string_view subject) override {
+  bool remove_ban(const stratumproxyd::author& by, std::string_view subject) override {
     check();
-    return remove_ban_while_down(subject);
+    if (!remove_ban_while_down(subject)) return false;
+    access_.add_audit(by, {"ban.remove", std::string(subject)});
+    return true;
   }
 
   /// As somebody else's program does.
@@ -245,16 +257,19 @@ class memory_store final : public stratumproxyd::store {
     return true;
   }
 
-  stratumproxyd::registration change_pool(std::string_view pool, const stratumproxyd::pool_edit& edit) override {
+  stratumproxyd::registration change_pool(const stratumproxyd::author& by, std::string_view pool, const stratumproxyd::pool_edit& edit) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
     const auto found = std::ranges::find(pools_, pool, &stratumproxyd::pool_record::pool);
     if (found == pools_.end()) return {write_outcome::unknown_pool, {}, "unknown pool"};
-    return put(*found, edit);
+    const auto before = *found;
+    const auto result = put(*found, edit);
+    if (result.outcome == write_outcome::changed) access_.add_audit(by, stratumproxyd::pool_changed(before, *found));
+    return result;
   }
 
-  stratumproxyd::registration remove_pool(std::string_view pool,
+  stratumproxyd::registration remove_pool(const stratumproxyd::author& by, std::string_view pool,
                                           const std::function<void(const stratumproxyd::pool_record&)>& approve) override {
     using stratumproxyd::write_outcome;
     check();
@@ -265,23 +280,26 @@ class memory_store final : public stratumproxyd::store {
     for (const auto& [name, account] : accounts_)
       if (std::ranges::find(account.routes, pool, &stratumproxyd::route_record::pool) != account.routes.end())
         return {write_outcome::in_use, {}, "accounts have the pool: " + name};
+    access_.add_audit(by, {"pool.remove", std::string(pool)});
     pools_.erase(found);
     ++writes;
     return {write_outcome::changed, std::string(pool), {}};
   }
 
-  stratumproxyd::registration change_algorithm(std::string_view name, const stratumproxyd::algorithm_edit& edit) override {
+  stratumproxyd::registration change_algorithm(const stratumproxyd::author& by, std::string_view name, const stratumproxyd::algorithm_edit& edit) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
     const auto found = std::ranges::find(algorithms_, name, &stratumproxy::algorithm::info::name);
     if (found == algorithms_.end()) return {write_outcome::unknown_algorithm, {}, "unknown algorithm"};
+    const auto before = *found;
     edit(*found);
+    access_.add_audit(by, stratumproxyd::algorithm_changed(before, *found));
     ++writes;
     return {write_outcome::changed, std::string(name), {}};
   }
 
-  stratumproxyd::registration remove_algorithm(std::string_view name,
+  stratumproxyd::registration remove_algorithm(const stratumproxyd::author& by, std::string_view name,
                                                const std::function<void(const stratumproxy::algorithm::info&)>& approve) override {
     using stratumproxyd::write_outcome;
     check();
@@ -291,12 +309,13 @@ class memory_store final : public stratumproxyd::store {
     approve(*found);
     for (const auto& each : pools_)
       if (each.algorithm == name) return {write_outcome::in_use, {}, "pools have the algorithm: " + each.pool};
+    access_.add_audit(by, {"algorithm.remove", std::string(name)});
     algorithms_.erase(found);
     ++writes;
     return {write_outcome::changed, std::string(name), {}};
   }
 
-  stratumproxyd::import_result import_tables(const stratumproxyd::table_import& rows) override {
+  stratumproxyd::import_result import_tables(const stratumproxyd::author& by, const stratumproxyd::table_import& rows) override {
     using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
@@ -324,6 +343,7 @@ class memory_store final : public stratumproxyd::store {
       if (is_new) pools_.push_back(fresh);
       ++(is_new ? out.created : result.outcome == write_outcome::changed ? out.changed : out.unchanged);
     }
+    access_.add_audit(by, stratumproxyd::tables_imported({}));
     ++writes;
     return out;
   }

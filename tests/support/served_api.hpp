@@ -66,8 +66,9 @@ struct served_api {
                                        .worker_rates = worker_rates,
                                        .live = passed_on()});
     server.start();
-    database.add_pool({.pool = "pool.example:3333", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
+    database.add_pool(tester, {.pool = "pool.example:3333", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
     database.writes = 0;
+    database.access_in_memory().forget_audit();
   }
 
   stratumproxyd::operations passed_on() {

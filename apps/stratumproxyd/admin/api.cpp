@@ -43,15 +43,10 @@ http_response metrics_page(const api_context& context) {
 }
 
 /// Turns what a handler throws into an answer. Texts of the database may quote values, so they are not shown.
-/// What a request changed is written down when it is done.
-http_handler guarded(const api_context& context, std::function<http_response(const http_request&)> handler) {
-  return [context, &log = context.log, handler = std::move(handler)](const http_request& request) {
+http_handler guarded(stratumproxy::log_sink& log, std::function<http_response(const http_request&)> handler) {
+  return [&log, handler = std::move(handler)](const http_request& request) {
     try {
       auto answer = handler(request);
-      if (request.method != "GET" && request.method != "HEAD" && answer.status < 300) {
-        const auto change = answer.change.value_or(change_note{request.method + ' ' + request.path, request.parameter});
-        if (!change.action.empty()) write_audit(context, request, change);
-      }
       // What a large page took would stay with the process.
       if (answer.body.size() > 1'048'576) ::malloc_trim(0);
       return answer;
@@ -91,7 +86,7 @@ http_response refused(write_outcome outcome, std::string_view error) {
 
 void add_routes(http_server& server, const api_context& context) {
   const auto add = [&](const char* method, const char* path, auto handler, std::size_t body_bytes = max_body_bytes) {
-    server.route(method, path, guarded(context, [context, handler](const http_request& request) {
+    server.route(method, path, guarded(context.log, [context, handler](const http_request& request) {
       if constexpr (requires { handler(context, request); }) return handler(context, request);
       else return handler(context);
     }), body_bytes);

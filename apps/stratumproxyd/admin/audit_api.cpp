@@ -57,11 +57,11 @@ http_response list_audit(const api_context& context, const http_request& request
     out.begin_object();
     out.put("id", static_cast<std::uint64_t>(each.id));
     out.put("at", each.at);
-    out.put("actor", each.actor);
-    out.put("address", each.address);
-    out.put("action", each.action);
-    out.put("subject", each.subject);
-    out.put("detail", each.detail);
+    out.put("actor", each.by.actor);
+    out.put("address", each.by.address);
+    out.put("action", each.change.action);
+    out.put("subject", each.change.subject);
+    out.put("detail", each.change.detail);
     out.end_object();
   }
   out.end_array();
@@ -69,15 +69,12 @@ http_response list_audit(const api_context& context, const http_request& request
   return out.done();
 }
 
-void write_audit(const api_context& context, const http_request& request, const change_note& change) {
-  const audit_entry entry{.at = {},
-                          .actor = request.actor,
-                          .address = request.address,
-                          .action = change.action,
-                          .subject = change.subject,
-                          .detail = change.detail};
+author author_of(const http_request& request) { return {request.actor, request.address}; }
+
+void note_operation(const api_context& context, const http_request& request, const change_note& what) {
+  const auto by = author_of(request);
   try {
-    context.database.access().add_audit(entry);
+    context.database.access().add_audit(by, what);
   } catch (const std::exception&) {
     // It is done, so the client is told so. The log has what the table has not.
     context.log.write({.level = stratumproxy::log_level::error,
@@ -86,7 +83,7 @@ void write_audit(const api_context& context, const http_request& request, const 
                        .worker = {},
                        .account = {},
                        .pool = {},
-                       .detail = entry.actor + ' ' + entry.address + ' ' + entry.action + ' ' + entry.subject});
+                       .detail = by.actor + ' ' + by.address + ' ' + what.action + ' ' + what.subject});
   }
 }
 

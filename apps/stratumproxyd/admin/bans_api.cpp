@@ -57,7 +57,7 @@ http_response add_ban(const api_context& context, const http_request& request) {
   if (seconds) value.seconds = *seconds;
   if (!is_forced && ban_list::covers_loopback(value.subject))
     return http_error(422, "this bans miners on the proxy's own host; give \"force\": true if it is meant");
-  const auto outcome = context.database.add_ban(value);
+  const auto outcome = context.database.add_ban(author_of(request), value);
   if (outcome == write_outcome::full) return refused(outcome, "there are 10000 bans already; lift some, or ban a network");
   tell(context);
   return http_named(outcome == write_outcome::created ? 201 : 200, value.subject);
@@ -65,7 +65,7 @@ http_response add_ban(const api_context& context, const http_request& request) {
 
 http_response remove_ban(const api_context& context, const http_request& request) {
   const auto subject = ban_list::canonical(request.parameter);
-  if (!subject || !context.database.remove_ban(*subject)) return http_error(404, "unknown ban");
+  if (!subject || !context.database.remove_ban(author_of(request), *subject)) return http_error(404, "unknown ban");
   tell(context);
   return http_named(200, *subject);
 }

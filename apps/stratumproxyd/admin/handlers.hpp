@@ -33,12 +33,13 @@ http_response list_sessions(const api_context& context, const http_request& requ
 http_response disconnect_worker(const api_context& context, const http_request& request);
 http_response move_worker(const api_context& context, const http_request& request);
 http_response show_status(const api_context& context);
-http_response reload(const api_context& context);
+http_response reload(const api_context& context, const http_request& request);
 
 // bans_api.cpp
 http_response list_bans(const api_context& context);
 http_response add_ban(const api_context& context, const http_request& request);
 http_response remove_ban(const api_context& context, const http_request& request);
+
 // events_api.cpp
 http_response list_events(const api_context& context, const http_request& request);
 
@@ -55,9 +56,11 @@ http_response remove_token(const api_context& context, const http_request& reque
 
 // audit_api.cpp
 http_response list_audit(const api_context& context, const http_request& request);
-/// Notes a change that this request made in the audit log; in the program's own where that cannot be written. For a handler that
-/// may yet fail when it is done; of the others, the answer tells it.
-void write_audit(const api_context& context, const http_request& request, const change_note& change);
+/// Who asks, for the changes that the store makes.
+[[nodiscard]] author author_of(const http_request& request);
+/// Notes what this request did to what runs in the audit log; in the program's own where that cannot be written.
+void note_operation(const api_context& context, const http_request& request, const change_note& what);
+
 // table_change_api.cpp
 http_response show_algorithm(const api_context& context, const http_request& request);
 http_response change_algorithm(const api_context& context, const http_request& request);

@@ -26,21 +26,11 @@ struct http_request {
   std::string body;           ///< empty while the guard is asked
 };
 
-/// What a request changed, for the audit log; without a secret.
-struct change_note {
-  std::string action;      ///< "user.register", "pool.add", ...; empty: nothing was changed
-  std::string subject;     ///< name of the account, pool, token, ...
-  std::string detail = {};
-};
-
 struct http_response {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
-  /// What a request that is not a GET changed, to be written to the audit log. Where the handler of one that went well says
-  /// nothing, method and path stand there.
-  std::optional<change_note> change = {};
 };
 
 /// Called on several threads at once.

@@ -81,7 +81,7 @@ http_response import_tables(const api_context& context, const http_request& requ
   (void)members.optional_text("error", 0);  // an export has it
   members.finish();
 
-  const auto result = context.database.import_tables(rows);
+  const auto result = context.database.import_tables(author_of(request), rows);
   if (result.outcome != write_outcome::changed && result.outcome != write_outcome::exists)
     return refused(result.outcome, result.error);
   json_answer out;

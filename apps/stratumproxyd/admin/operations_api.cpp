@@ -27,7 +27,9 @@ http_response busy(std::string_view why) {
 http_response disconnect_worker(const api_context& context, const http_request& request) {
   const auto was_there = context.live.disconnect(request.parameter, "an operator disconnected this worker");
   if (!was_there) return busy("the proxy does not answer; try again");
-  return *was_there ? http_named(200, request.parameter) : not_there();
+  if (!*was_there) return not_there();
+  note_operation(context, request, {"worker.disconnect", request.parameter});
+  return http_named(200, request.parameter);
 }
 
 http_response move_worker(const api_context& context, const http_request& request) {
@@ -38,7 +40,9 @@ http_response move_worker(const api_context& context, const http_request& reques
   if (to.state == account_lookup::status::unavailable) return busy("the account cannot be looked up now; try again");
   if (to.state == account_lookup::status::unknown || !to.found || to.found->routes.empty()) return refused(write_outcome::unknown_user, {});
   switch (context.live.move_worker(request.parameter, to.found)) {
-    case move_outcome::moved: return http_named(200, request.parameter);
+    case move_outcome::moved:
+      note_operation(context, request, {"worker.move", request.parameter, "to " + user});
+      return http_named(200, request.parameter);
     case move_outcome::unknown_worker: return not_there();
     case move_outcome::not_mining: return http_error(409, "the worker has not subscribed and logged in yet");
     case move_outcome::other_algorithm: return http_error(422, "the account mines another algorithm than the worker");
@@ -88,9 +92,10 @@ http_response show_status(const api_context& context) {
   return out.done();
 }
 
-http_response reload(const api_context& context) {
+http_response reload(const api_context& context, const http_request& request) {
   const auto outcome = context.live.reload();
   if (!outcome.error.empty()) return http_error(422, outcome.error);
+  note_operation(context, request, {"configuration.reload", {}});
   json_answer out;
   out.put("taken", outcome.taken);
   return out.done();

@@ -54,14 +54,16 @@ http_response change_algorithm(const api_context& context, const http_request& r
   const auto edit = read_algorithm_edit(members);
   members.finish();
   const auto write = [&](const algorithm_edit& with) {
-    return context.database.change_algorithm(lower_case(request.parameter), with);
+    return context.database.change_algorithm(author_of(request), lower_case(request.parameter), with);
   };
   return change<info>(context, request, edit, write, show_algorithm);
 }
 
 http_response remove_algorithm(const api_context& context, const http_request& request) {
   const auto name = lower_case(request.parameter);
-  return remove<info>(request, name, [&](const auto& check) { return context.database.remove_algorithm(name, check); });
+  return remove<info>(request, name, [&](const auto& check) {
+    return context.database.remove_algorithm(author_of(request), name, check);
+  });
 }
 
 http_response show_pool(const api_context& context, const http_request& request) {
@@ -76,13 +78,15 @@ http_response change_pool(const api_context& context, const http_request& reques
   json_body members(request);
   const auto edit = read_pool_edit(members);
   members.finish();
-  const auto write = [&](const pool_edit& with) { return context.database.change_pool(name, with); };
+  const auto write = [&](const pool_edit& with) { return context.database.change_pool(author_of(request), name, with); };
   return change<pool_record>(context, request, edit, write, show_pool);
 }
 
 http_response remove_pool(const api_context& context, const http_request& request) {
   const auto name = pool_name(request.parameter);
-  return remove<pool_record>(request, name, [&](const auto& check) { return context.database.remove_pool(name, check); });
+  return remove<pool_record>(request, name, [&](const auto& check) {
+    return context.database.remove_pool(author_of(request), name, check);
+  });
 }
 
 }  // namespace stratumproxyd

@@ -1,9 +1,6 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <string>
-#include <utility>
 
 #include <stratumproxy/dialect.hpp>
 
@@ -18,12 +15,10 @@
 namespace stratumproxyd {
 namespace {
 
-http_response written(write_outcome outcome, std::string_view name, std::string_view conflict, change_note change) {
+http_response written(write_outcome outcome, std::string_view name, std::string_view conflict) {
   if (outcome != write_outcome::created && outcome != write_outcome::exists)
     return refused(outcome, outcome == write_outcome::conflict ? conflict : std::string_view());
-  auto answer = http_named(201, name);
-  answer.change = outcome == write_outcome::created ? std::move(change) : change_note();
-  return answer;
+  return http_named(201, name);
 }
 
 }  // namespace
@@ -63,8 +58,7 @@ http_response add_algorithm(const api_context& context, const http_request& requ
   members.finish();
   const auto good = std::ranges::all_of(value.aliases, is_algorithm_name) && is_algorithm_name(value.name);
   if (!good) throw refusal{400, bad_algorithm_name};
-  return written(context.database.add_algorithm(value), value.name, "the algorithm is there with other values",
-                 {"algorithm.add", value.name, fmt::format("divider {}", value.divider)});
+  return written(context.database.add_algorithm(author_of(request), value), value.name, "the algorithm is there with other values");
 }
 
 http_response list_pools(const api_context& context) {
@@ -119,8 +113,7 @@ http_response add_pool(const api_context& context, const http_request& request) 
     if (const auto fault = link_fault(value, value.mode); !fault.empty()) throw refusal{422, fault};
     break;
   }
-  return written(context.database.add_pool(value), value.pool, "the pool is there with other values",
-                 {"pool.add", value.pool, fmt::format("algorithm {}", value.algorithm)});
+  return written(context.database.add_pool(author_of(request), value), value.pool, "the pool is there with other values");
 }
 
 }  // namespace stratumproxyd

@@ -25,7 +25,7 @@ struct token_bearer {
 /// equally likely tokens none is found by trying, however fast the hash is.
 [[nodiscard]] std::string token_hash(std::string_view token);
 
-/// The names that tokens cannot have, because the audit log uses them.
+/// The names that tokens cannot have, because the audit log uses them; automatic_author has another.
 inline constexpr std::string_view file_token_name = "token-file";
 inline constexpr std::string_view nobody_name = "open";
 

@@ -18,7 +18,7 @@ void require_token_name(std::string_view name) {
   };
   if (!std::ranges::all_of(name, is_plain))
     throw refusal{400, "names of tokens consist of 1 to 64 letters, digits and the characters - _"};
-  if (name == file_token_name || name == nobody_name)
+  if (name == file_token_name || name == nobody_name || name == automatic_author.actor)
     throw refusal{400, "that name stands for something else in the audit log"};
 }
 
@@ -56,7 +56,7 @@ http_response add_token(const api_context& context, const http_request& request)
   row.role = *role;
   const auto token = random_token();
   row.hash = token_hash(token);
-  if (!context.database.access().add_token(row)) throw refusal{409, "there is a token of that name; remove it first"};
+  if (!context.database.access().add_token(author_of(request), row)) throw refusal{409, "there is a token of that name; remove it first"};
   context.tokens.add(row);
 
   json_answer out;
@@ -66,21 +66,18 @@ http_response add_token(const api_context& context, const http_request& request)
   auto answer = out.done();
   answer.status = 201;
   answer.headers.emplace_back("Cache-Control", "no-store");
-  answer.change = {"token.add", row.name, std::string("role ").append(name(row.role))};
   return answer;
 }
 
 http_response remove_token(const api_context& context, const http_request& request) {
-  switch (context.database.access().remove_token(request.parameter, !context.tokens.has_file_token())) {
+  switch (context.database.access().remove_token(author_of(request), request.parameter, !context.tokens.has_file_token())) {
     case token_removal::removed: break;
     case token_removal::unknown: return http_error(404, "unknown token");
     case token_removal::last_admin:
       return http_error(409, "this is the last admin token, and there is no token file: nobody could make another");
   }
   context.tokens.remove(request.parameter);
-  auto answer = http_named(200, request.parameter);
-  answer.change = {"token.remove", request.parameter};
-  return answer;
+  return http_named(200, request.parameter);
 }
 
 }  // namespace stratumproxyd

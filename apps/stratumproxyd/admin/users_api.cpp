@@ -19,7 +19,6 @@ namespace {
 
 namespace metrics = stratumproxy::metrics;
 
-
 user_change::route read_route(json_body& members) {
   user_change::route out;
   out.pool = pool_name(members.text("pool", 1, longest_pool));
@@ -64,18 +63,6 @@ std::vector<metrics::route_row> running_routes(const user_record& account, const
   out[0].workers = workers;
   for (const auto& row : now.totals)
     if (row.account == account.name && row.pool == account.routes[0].pool) out[0].work += row.shares.accepted_one;
-  return out;
-}
-
-// For the audit log: where the hashrate went, and whose it is. Passwords are left out.
-template <class Route>
-std::string in_words(const std::vector<Route>& routes, std::string_view mode) {
-  std::string out;
-  for (const auto& route : routes) {
-    out.append(out.empty() ? "" : ", ").append(route.pool).append(" ").append(route.user);
-    if (route.weight > 0) out.append(" weight ").append(std::to_string(route.weight));
-  }
-  if (!mode.empty()) out.append(out.empty() ? "" : "; ").append("mode ").append(mode);
   return out;
 }
 
@@ -135,15 +122,11 @@ http_response register_user(const api_context& context, const http_request& requ
     if (!route.password) throw refusal{400, "password is missing"};
     routes.push_back({std::move(route.pool), std::move(route.user), *std::move(route.password), route.weight});
   }
-  const auto result = context.database.register_user(routes, mode);
+  const auto result = context.database.register_user(author_of(request), routes, mode);
   if (result.outcome != write_outcome::created && result.outcome != write_outcome::exists)
     return refused(result.outcome, result.error);
   if (context.on_changed) context.on_changed(result.name);
-  auto answer = http_named(201, result.name);
-  answer.change.emplace();
-  if (result.outcome == write_outcome::created)
-    answer.change = {"user.register", result.name, in_words(routes, mode ? name(*mode) : std::string_view())};
-  return answer;
+  return http_named(201, result.name);
 }
 
 http_response show_user(const api_context& context, const http_request& request) {
@@ -161,29 +144,20 @@ http_response change_user(const api_context& context, const http_request& reques
   members.finish();
   change.if_revision = wanted_revision(request.if_match);
 
-  const auto result = context.database.change_user(request.parameter, change);
+  const auto result = context.database.change_user(author_of(request), request.parameter, change);
   if (result.outcome != write_outcome::changed && result.outcome != write_outcome::exists)
     return refused(result.outcome, result.error);
-  if (result.outcome == write_outcome::changed) {
-    if (context.on_changed) context.on_changed(request.parameter);
-    const auto mode = !change.mode ? std::string_view() : *change.mode ? name(**change.mode) : "of the pools";
-    write_audit(context, request,
-                {"user.change", request.parameter, in_words(change.routes.value_or(std::vector<user_change::route>()), mode)});
-  }
+  if (result.outcome == write_outcome::changed && context.on_changed) context.on_changed(request.parameter);
   const auto found = context.database.user(request.parameter);
   if (!found) return refused(write_outcome::unknown_user, {});
   // It is done, so the answer says so, even where nothing is known of what runs.
-  auto response = answer(*found, context.snapshot(metrics::scope::everything).value_or(metrics::snapshot{}), context.now());
-  response.change.emplace();  // written already
-  return response;
+  return answer(*found, context.snapshot(metrics::scope::everything).value_or(metrics::snapshot{}), context.now());
 }
 
 http_response remove_user(const api_context& context, const http_request& request) {
-  if (!context.database.remove_user(request.parameter)) return refused(write_outcome::unknown_user, {});
+  if (!context.database.remove_user(author_of(request), request.parameter)) return refused(write_outcome::unknown_user, {});
   if (context.on_changed) context.on_changed(request.parameter);
-  auto answer = http_named(200, request.parameter);
-  answer.change = {"user.remove", request.parameter};
-  return answer;
+  return http_named(200, request.parameter);
 }
 
 }  // namespace stratumproxyd

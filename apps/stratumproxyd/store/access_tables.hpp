@@ -28,15 +28,28 @@ struct token_row {
 
 enum class token_removal : std::uint8_t { removed, unknown, last_admin };
 
-/// One change that somebody made over HTTP. No secret is in it.
+/// Who changes something, and from where.
+struct author {
+  std::string actor;    ///< the token's name, "token-file", or "open" for who needed none
+  std::string address;  ///< of the client; empty: none
+};
+
+/// The proxy itself: automatic bans, and accounts that are removed because nobody uses them.
+inline const author automatic_author{"automatic", {}};
+
+/// What was done. No secret is in it.
+struct change_note {
+  std::string action;   ///< "user.register", "pool.add", ...
+  std::string subject;  ///< name of the account, pool, token, ...
+  std::string detail = {};
+};
+
+/// One line of the audit log.
 struct audit_entry {
   std::int64_t id = 0;  ///< grows; given by the database, and so is the time
   std::string at;       ///< "YYYY-MM-DDTHH:MM:SSZ"
-  std::string actor;    ///< the token's name, "token-file", or "open" for who needed none
-  std::string address;  ///< of the client
-  std::string action;   ///< "user.register", "pool.add", ...
-  std::string subject;  ///< name of the account, pool, token, ...
-  std::string detail;
+  author by;
+  change_note change;
 };
 
 struct audit_query {
@@ -46,7 +59,7 @@ struct audit_query {
 };
 
 /// The tables of who may ask, and of who changed what. Every method blocks, may be called from several threads, and throws
-/// store_unavailable as those of `store` do.
+/// store_unavailable as those of `store` do. What is changed `by` an author is in the audit log in the same transaction.
 class access_tables {
  public:
   virtual ~access_tables() = default;
@@ -54,13 +67,14 @@ class access_tables {
   /// By name.
   virtual std::vector<token_row> tokens() = 0;
   /// False, and nothing done, when there is one of that name.
-  virtual bool add_token(const token_row& token) = 0;
+  virtual bool add_token(const author& by, const token_row& token) = 0;
   /// last_admin, and nothing done, when it is the last one of that role and `keep_an_admin`.
-  virtual token_removal remove_token(std::string_view name, bool keep_an_admin) = 0;
+  virtual token_removal remove_token(const author& by, std::string_view name, bool keep_an_admin) = 0;
   /// Notes that these were used now.
   virtual void touch_tokens(std::span<const std::string> names) = 0;
 
-  virtual void add_audit(const audit_entry& entry) = 0;
+  /// For what is not in the database; changes of the tables are in the audit log by themselves.
+  virtual void add_audit(const author& by, const change_note& what) = 0;
   /// Newest first.
   virtual std::vector<audit_entry> audit(const audit_query& wanted) = 0;
   /// Removes what is older; how many entries that were.

@@ -6,6 +6,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "audit_rows.hpp"
+#include "change_notes.hpp"
 #include "text.hpp"
 
 namespace stratumproxyd {
@@ -14,7 +16,6 @@ namespace {
 // As long as those of the other tables: a person waits.
 constexpr std::chrono::milliseconds patience{1800};
 constexpr std::size_t pruned_at_once = 5'000;
-constexpr std::size_t longest_detail = 16'384;
 
 constexpr std::pair<std::string_view, token_role> roles[] = {
     {"admin", token_role::admin}, {"read-only", token_role::read_only}, {"register-only", token_role::register_only}};
@@ -44,7 +45,7 @@ std::vector<token_row> sql_access_tables::tokens() {
   return found;
 }
 
-bool sql_access_tables::add_token(const token_row& token) {
+bool sql_access_tables::add_token(const author& by, const token_row& token) {
   require_storable(token.name, longest_name, "name");
   bool added = false;
   tables_.write(patience, [&](sql_session& session) {
@@ -52,11 +53,12 @@ bool sql_access_tables::add_token(const token_row& token) {
                  .query("INSERT INTO tokens (name, hash, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING name",
                         {token.name, token.hash, std::string(name(token.role))})
                  .empty();
+    if (added) write_audit(session, by, token_added(token));
   });
   return added;
 }
 
-token_removal sql_access_tables::remove_token(std::string_view name, bool keep_an_admin) {
+token_removal sql_access_tables::remove_token(const author& by, std::string_view name, bool keep_an_admin) {
   if (!is_storable(name, longest_name)) return token_removal::unknown;
   const std::string gone(name);
   auto outcome = token_removal::unknown;
@@ -69,6 +71,7 @@ token_removal sql_access_tables::remove_token(std::string_view name, bool keep_a
       outcome = token_removal::last_admin;
     else if (!session.query("DELETE FROM tokens WHERE name = $1 RETURNING name", {gone}).empty())
       outcome = token_removal::removed;
+    if (outcome == token_removal::removed) write_audit(session, by, {"token.remove", gone});
   });
   return outcome;
 }
@@ -80,14 +83,8 @@ void sql_access_tables::touch_tokens(std::span<const std::string> names) {
   });
 }
 
-void sql_access_tables::add_audit(const audit_entry& entry) {
-  require_storable(entry.detail, longest_detail, "detail");
-  for (const auto* text : {&entry.actor, &entry.address, &entry.action, &entry.subject})
-    require_storable(*text, longest_pool, "text");
-  tables_.write(patience, [&](sql_session& session) {
-    (void)session.query("INSERT INTO audit (actor, address, action, subject, detail) VALUES ($1, $2, $3, $4, $5)",
-                        {entry.actor, entry.address, entry.action, entry.subject, entry.detail});
-  });
+void sql_access_tables::add_audit(const author& by, const change_note& what) {
+  tables_.write(patience, [&](sql_session& session) { write_audit(session, by, what); });
 }
 
 std::vector<audit_entry> sql_access_tables::audit(const audit_query& wanted) {
@@ -110,8 +107,8 @@ std::vector<audit_entry> sql_access_tables::audit(const audit_query& wanted) {
         fmt::format("SELECT id, {}, actor, address, action, subject, detail FROM audit {} ORDER BY id DESC LIMIT ${}",
                     session.utc_text("at"), where, parameters.size());
     for (const auto& row : session.query(sql, parameters))
-      found.push_back({integer_of(row[0]), text_of(row[1]), text_of(row[2]), text_of(row[3]), text_of(row[4]), text_of(row[5]),
-                       text_of(row[6])});
+      found.push_back({integer_of(row[0]), text_of(row[1]), {text_of(row[2]), text_of(row[3])},
+                       {text_of(row[4]), text_of(row[5]), text_of(row[6])}});
   });
   return found;
 }

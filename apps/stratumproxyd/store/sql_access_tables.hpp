@@ -12,10 +12,10 @@ class sql_access_tables final : public access_tables {
   explicit sql_access_tables(database& tables) : tables_(tables) {}
 
   std::vector<token_row> tokens() override;
-  bool add_token(const token_row& token) override;
-  token_removal remove_token(std::string_view name, bool keep_an_admin) override;
+  bool add_token(const author& by, const token_row& token) override;
+  token_removal remove_token(const author& by, std::string_view name, bool keep_an_admin) override;
   void touch_tokens(std::span<const std::string> names) override;
-  void add_audit(const audit_entry& entry) override;
+  void add_audit(const author& by, const change_note& what) override;
   std::vector<audit_entry> audit(const audit_query& wanted) override;
   std::size_t prune_audit(std::chrono::days kept) override;
 

@@ -12,7 +12,9 @@
 
 #include "account_name.hpp"
 #include "account_rows.hpp"
+#include "audit_rows.hpp"
 #include "ban_rows.hpp"
+#include "change_notes.hpp"
 #include "endpoint.hpp"
 #include "history_rows.hpp"
 #include "pool_rows.hpp"
@@ -147,7 +149,8 @@ std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string
   return found;
 }
 
-registration sql_store::register_user(std::span<const route_record> routes, std::optional<stratumproxy::link_mode> mode) {
+registration sql_store::register_user(const author& by, std::span<const route_record> routes,
+                                      std::optional<stratumproxy::link_mode> mode) {
   require_routes(routes);
   const auto& first = routes[0];
   return write_account(*tables_, [&](sql_session& session) -> registration {
@@ -162,7 +165,10 @@ registration sql_store::register_user(std::span<const route_record> routes, std:
       const auto name = random_account_name();
       (void)session.query("INSERT INTO users (name, mode) VALUES ($1, $2)", {name, mode_column(mode)});
       // Waits for a transaction that inserts the same registration; if that one commits, nothing is inserted here.
-      if (insert_routes(session, name, routes, pools)) return {write_outcome::created, name, {}};
+      if (insert_routes(session, name, routes, pools)) {
+        write_audit(session, by, user_registered(name, routes, mode));
+        return {write_outcome::created, name, {}};
+      }
       (void)session.query("DELETE FROM users WHERE name = $1", {name});
       rows = existing();
     }
@@ -188,7 +194,7 @@ std::optional<user_record> sql_store::user(std::string_view name) {
   return found;
 }
 
-registration sql_store::change_user(std::string_view name, const user_change& change) {
+registration sql_store::change_user(const author& by, std::string_view name, const user_change& change) {
   const std::string account(is_storable(name, longest_name) ? name : std::string_view());
   return write_account(*tables_, [&](sql_session& session) -> registration {
     // Locks the row in both databases, so that whoever comes second changes what the first one made of it.
@@ -210,15 +216,17 @@ registration sql_store::change_user(std::string_view name, const user_change& ch
       if (!insert_routes(session, account, routes, pools))
         throw account_refused(write_outcome::conflict, "another account has this first route");
     }
+    write_audit(session, by, user_changed(account, change));
     return {write_outcome::changed, account, {}};
   });
 }
 
-bool sql_store::remove_user(std::string_view name) {
+bool sql_store::remove_user(const author& by, std::string_view name) {
   if (!is_storable(name, longest_name)) return false;
   bool removed = false;
   tables_->write(patience, [&](sql_session& session) {
     removed = !session.query("DELETE FROM users WHERE name = $1 RETURNING name", {std::string(name)}).empty();
+    if (removed) write_audit(session, by, {"user.remove", std::string(name)});
   });
   return removed;
 }
@@ -237,9 +245,13 @@ void sql_store::note_seen(std::span<const std::string> names, moment now) {
     });
 }
 
-std::vector<std::string> sql_store::remove_unseen(moment since, const std::set<std::string, std::less<>>& live, std::size_t most) {
+std::vector<std::string> sql_store::remove_unseen(const author& by, moment since,
+                                                  const std::set<std::string, std::less<>>& live, std::size_t most) {
   std::vector<std::string> removed;
-  tables_->write(totals_patience, [&](sql_session& session) { removed = delete_unseen(session, since, live, most); });
+  tables_->write(totals_patience, [&](sql_session& session) {
+    removed = delete_unseen(session, since, live, most);
+    for (const auto& name : removed) write_audit(session, by, {"user.remove", name, "not seen for long"});
+  });
   return removed;
 }
 
@@ -277,7 +289,7 @@ std::vector<stratumproxy::algorithm::info> sql_store::algorithms() {
   return found;
 }
 
-write_outcome sql_store::add_algorithm(const stratumproxy::algorithm::info& value) {
+write_outcome sql_store::add_algorithm(const author& by, const stratumproxy::algorithm::info& value) {
   require_storable(value.name, longest_name, "name");
   if (value.name.empty() || !std::isfinite(value.divider) || value.divider <= 0)
     throw std::invalid_argument("an algorithm needs a name, and a divider above 0");
@@ -286,6 +298,7 @@ write_outcome sql_store::add_algorithm(const stratumproxy::algorithm::info& valu
   auto outcome = write_outcome::created;
   tables_->write(patience, [&](sql_session& session) {
     if (insert_algorithm(session, info)) {
+      write_audit(session, by, algorithm_added(info));
       outcome = write_outcome::created;
       return;
     }
@@ -323,34 +336,36 @@ std::vector<pool_record> sql_store::pools() {
   return found;
 }
 
-write_outcome sql_store::add_pool(const pool_record& value) {
+write_outcome sql_store::add_pool(const author& by, const pool_record& value) {
   const auto address = parse_pool(value.pool);
   if (!address) throw std::invalid_argument("a pool is host:port");
   if (value.divider && !(std::isfinite(*value.divider) && *value.divider > 0))
     throw std::invalid_argument("the divider is not above 0");
   require_storable(value.login_template, longest_credential, "login template");
   if (!is_storable(value.algorithm, longest_name)) return write_outcome::unknown_algorithm;
+  auto row = value;
+  row.pool = address->text();
   auto outcome = write_outcome::created;
   tables_->write(patience, [&](sql_session& session) {
-    const auto algorithm = canonical_algorithm(session, lower_case(value.algorithm));
-    if (algorithm.empty()) {
+    row.algorithm = canonical_algorithm(session, lower_case(value.algorithm));
+    if (row.algorithm.empty()) {
       outcome = write_outcome::unknown_algorithm;
       return;
     }
     outcome = write_outcome::created;
-    if (insert_pool(session, *address, algorithm, value)) return;
+    if (insert_pool(session, *address, row.algorithm, row)) return write_audit(session, by, pool_added(row));
     const auto there =
         session.query(fmt::format("SELECT p.algorithm, COALESCE(p.divider, a.divider), p.login_template, p.reconnect_hosts, {} "
                                   "FROM pools p JOIN algorithms a ON a.name = p.algorithm WHERE p.host = $1 AND p.port = $2",
                                   link_columns),
                       {address->host, std::int64_t{address->port}});
     if (there.empty()) throw store_unavailable("the pool was removed at this moment");
-    const auto& row = there[0];
+    const auto& columns = there[0];
     pool_record links;
-    read_link_columns(links, row.begin() + 4);
-    const bool same = text_of(row[0]) == algorithm && (!value.divider || number_of(row[1]) == *value.divider) &&
-                      text_of(row[2]) == value.login_template && text_of(row[3]) == host_list(value.reconnect_hosts) &&
-                      same_links(links, value);
+    read_link_columns(links, columns.begin() + 4);
+    const bool same = text_of(columns[0]) == row.algorithm && (!row.divider || number_of(columns[1]) == *row.divider) &&
+                      text_of(columns[2]) == row.login_template && text_of(columns[3]) == host_list(row.reconnect_hosts) &&
+                      same_links(links, row);
     outcome = same ? write_outcome::exists : write_outcome::conflict;
   });
   return outcome;
@@ -368,54 +383,74 @@ std::uint64_t sql_store::bans_revision() {
   return number;
 }
 
-write_outcome sql_store::add_ban(const ban_record& value) {
+write_outcome sql_store::add_ban(const author& by, const ban_record& value) {
   auto outcome = write_outcome::created;
-  tables_->write(patience, [&](sql_session& session) { outcome = write_ban(session, value); });
+  tables_->write(patience, [&](sql_session& session) {
+    outcome = write_ban(session, value);
+    if (outcome != write_outcome::full) write_audit(session, by, ban_added(value));
+  });
   return outcome;
 }
 
-bool sql_store::remove_ban(std::string_view subject) {
+bool sql_store::remove_ban(const author& by, std::string_view subject) {
   bool removed = false;
   if (!is_storable(subject, longest_subject)) return removed;
-  tables_->write(patience, [&](sql_session& session) { removed = erase_ban(session, std::string(subject)); });
+  tables_->write(patience, [&](sql_session& session) {
+    removed = erase_ban(session, std::string(subject));
+    if (removed) write_audit(session, by, {"ban.remove", std::string(subject)});
+  });
   return removed;
 }
 
-registration sql_store::change_pool(std::string_view pool, const pool_edit& edit) {
-  return write_row(*tables_, pool, [&](sql_session& session) { return put_pool(session, pool, edit, if_missing::refuse); });
+registration sql_store::change_pool(const author& by, std::string_view pool, const pool_edit& edit) {
+  return write_row(*tables_, pool, [&](sql_session& session) {
+    const auto [outcome, note] = put_pool(session, pool, edit, if_missing::refuse);
+    if (note) write_audit(session, by, *note);
+    return outcome;
+  });
 }
 
-registration sql_store::remove_pool(std::string_view pool, const std::function<void(const pool_record&)>& check) {
+registration sql_store::remove_pool(const author& by, std::string_view pool,
+                                    const std::function<void(const pool_record&)>& check) {
   return write_row(*tables_, pool, [&](sql_session& session) {
-    delete_pool(session, pool, check);
+    write_audit(session, by, delete_pool(session, pool, check));
     return write_outcome::changed;
   });
 }
 
-registration sql_store::change_algorithm(std::string_view name, const algorithm_edit& edit) {
-  return write_row(*tables_, name, [&](sql_session& session) { return put_algorithm(session, name, edit, if_missing::refuse); });
+registration sql_store::change_algorithm(const author& by, std::string_view name, const algorithm_edit& edit) {
+  return write_row(*tables_, name, [&](sql_session& session) {
+    const auto [outcome, note] = put_algorithm(session, name, edit, if_missing::refuse);
+    if (note) write_audit(session, by, *note);
+    return outcome;
+  });
 }
 
-registration sql_store::remove_algorithm(std::string_view name,
+registration sql_store::remove_algorithm(const author& by, std::string_view name,
                                          const std::function<void(const stratumproxy::algorithm::info&)>& check) {
   return write_row(*tables_, name, [&](sql_session& session) {
-    delete_algorithm(session, name, check);
+    write_audit(session, by, delete_algorithm(session, name, check));
     return write_outcome::changed;
   });
 }
 
-import_result sql_store::import_tables(const table_import& rows) {
+import_result sql_store::import_tables(const author& by, const table_import& rows) {
   import_result result;
-  const auto count = [&](write_outcome outcome) {
-    if (outcome == write_outcome::created) ++result.created;
-    else if (outcome == write_outcome::changed) ++result.changed;
+  std::vector<change_note> notes;
+  const auto count = [&](const row_change& row) {
+    if (row.outcome == write_outcome::created) ++result.created;
+    else if (row.outcome == write_outcome::changed) ++result.changed;
     else ++result.unchanged;
+    if (row.note) notes.push_back(*row.note);
   };
   const auto done = write_row(*tables_, {}, [&](sql_session& session) {
     result = {};
+    notes.clear();
     for (const auto& [name, edit] : rows.algorithms) count(put_algorithm(session, name, edit, if_missing::create));
     for (const auto& [name, edit] : rows.pools) count(put_pool(session, name, edit, if_missing::create));
-    return result.created + result.changed > 0 ? write_outcome::changed : write_outcome::exists;
+    if (notes.empty()) return write_outcome::exists;
+    write_audit(session, by, tables_imported(notes));
+    return write_outcome::changed;
   });
   if (done.outcome != write_outcome::changed && done.outcome != write_outcome::exists) result = {};
   result.outcome = done.outcome;

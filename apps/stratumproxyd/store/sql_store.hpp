@@ -19,29 +19,32 @@ class sql_store final : public store {
   explicit sql_store(std::unique_ptr<database> tables);
 
   std::shared_ptr<const stratumproxy::account> find_account(std::string_view name) override;
-  registration register_user(std::span<const route_record> routes, std::optional<stratumproxy::link_mode> mode) override;
+  registration register_user(const author& by, std::span<const route_record> routes,
+                             std::optional<stratumproxy::link_mode> mode) override;
   std::optional<user_record> user(std::string_view name) override;
-  registration change_user(std::string_view name, const user_change& change) override;
-  bool remove_user(std::string_view name) override;
+  registration change_user(const author& by, std::string_view name, const user_change& change) override;
+  bool remove_user(const author& by, std::string_view name) override;
   std::vector<user_record> users(const user_filter& which) override;
   void note_seen(std::span<const std::string> names, moment now) override;
-  std::vector<std::string> remove_unseen(moment since, const std::set<std::string, std::less<>>& live, std::size_t most) override;
+  std::vector<std::string> remove_unseen(const author& by, moment since, const std::set<std::string, std::less<>>& live,
+                                         std::size_t most) override;
   std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) override;
   std::unique_ptr<change_feed> changes() override;
   std::vector<stratumproxy::algorithm::info> algorithms() override;
-  write_outcome add_algorithm(const stratumproxy::algorithm::info& value) override;
+  write_outcome add_algorithm(const author& by, const stratumproxy::algorithm::info& value) override;
   std::vector<pool_record> pools() override;
-  write_outcome add_pool(const pool_record& value) override;
+  write_outcome add_pool(const author& by, const pool_record& value) override;
   std::vector<ban_record> bans() override;
   std::uint64_t bans_revision() override;
-  write_outcome add_ban(const ban_record& value) override;
-  bool remove_ban(std::string_view subject) override;
-  registration change_pool(std::string_view pool, const pool_edit& edit) override;
-  registration remove_pool(std::string_view pool, const std::function<void(const pool_record&)>& check) override;
-  registration change_algorithm(std::string_view name, const algorithm_edit& edit) override;
-  registration remove_algorithm(std::string_view name,
+  write_outcome add_ban(const author& by, const ban_record& value) override;
+  bool remove_ban(const author& by, std::string_view subject) override;
+  registration change_pool(const author& by, std::string_view pool, const pool_edit& edit) override;
+  registration remove_pool(const author& by, std::string_view pool,
+                           const std::function<void(const pool_record&)>& check) override;
+  registration change_algorithm(const author& by, std::string_view name, const algorithm_edit& edit) override;
+  registration remove_algorithm(const author& by, std::string_view name,
                                 const std::function<void(const stratumproxy::algorithm::info&)>& check) override;
-  import_result import_tables(const table_import& rows) override;
+  import_result import_tables(const author& by, const table_import& rows) override;
   void hold_tag(std::string_view tag) override;
   /// When it throws, the deltas may be in the tables or not; totals() then tells, for it waits out (throws
   /// store_unavailable during) a transaction whose end is not decided yet. One writer a tag.

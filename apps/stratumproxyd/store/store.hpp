@@ -179,7 +179,8 @@ struct total_record {
 };
 
 /// The tables of the proxy. Every method blocks, and may be called from several threads; never from a shard. Every
-/// method throws store_unavailable when the database cannot be reached or does not answer in time.
+/// method throws store_unavailable when the database cannot be reached or does not answer in time. What is changed `by` an author is in
+/// the audit log in the same transaction, so that there is neither without the other; what changes nothing is not.
 class store {
  public:
   virtual ~store() = default;
@@ -189,15 +190,15 @@ class store {
   /// `routes`: at least one. The same pool, user and password in the first route again give the same name; another password another name.
   /// `mode` takes the place of the pool's. Nothing that is there is changed: conflict when a mode is given and the account is there with
   /// another, or with none, and when it is there with other routes, but that one route without a weight agrees with any.
-  virtual registration register_user(std::span<const route_record> routes,
+  virtual registration register_user(const author& by, std::span<const route_record> routes,
                                      std::optional<stratumproxy::link_mode> mode = std::nullopt) = 0;
 
   virtual std::optional<user_record> user(std::string_view name) = 0;
   /// changed, exists (it was so already; the revision stays), outdated (asked in the transaction that changes), unknown_user,
   /// unknown_pool, unsupported, or conflict: another account has this first route, or a password is not given and not known.
-  virtual registration change_user(std::string_view name, const user_change& change) = 0;
+  virtual registration change_user(const author& by, std::string_view name, const user_change& change) = 0;
   /// False when there is none. Its totals stay.
-  virtual bool remove_user(std::string_view name) = 0;
+  virtual bool remove_user(const author& by, std::string_view name) = 0;
 
   /// In the order of their names. One that is removed at this moment may be there without routes.
   virtual std::vector<user_record> users(const user_filter& which) = 0;
@@ -205,7 +206,8 @@ class store {
   virtual void note_seen(std::span<const std::string> names, moment now) = 0;
   /// Removes accounts that were neither seen nor made since, but none of `live`; those in the order of their names, `most` of them at
   /// most. Their names.
-  virtual std::vector<std::string> remove_unseen(moment since, const std::set<std::string, std::less<>>& live, std::size_t most) = 0;
+  virtual std::vector<std::string> remove_unseen(const author& by, moment since, const std::set<std::string, std::less<>>& live,
+                                                 std::size_t most) = 0;
 
   /// Of those of these accounts that are there.
   virtual std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) = 0;
@@ -214,34 +216,35 @@ class store {
 
   virtual std::vector<stratumproxy::algorithm::info> algorithms() = 0;
   /// created, exists (same divider, dialect and coinb1_index), or conflict. Aliases that are taken are left out.
-  virtual write_outcome add_algorithm(const stratumproxy::algorithm::info& value) = 0;
+  virtual write_outcome add_algorithm(const author& by, const stratumproxy::algorithm::info& value) = 0;
   virtual std::vector<pool_record> pools() = 0;
   /// created, exists (all values the same; no divider agrees with any), conflict, or unknown_algorithm. `algorithm` may be an
   /// alias.
-  virtual write_outcome add_pool(const pool_record& value) = 0;
+  virtual write_outcome add_pool(const author& by, const pool_record& value) = 0;
 
   /// Those that have not ended, in the order of their subjects.
   virtual std::vector<ban_record> bans() = 0;
   /// Another one than before whenever anybody, this program or another, wrote to the bans.
   virtual std::uint64_t bans_revision() = 0;
   /// created, changed (it is there: reason and time are these now), or full: there are stratumproxy::ban_list::most.
-  virtual write_outcome add_ban(const ban_record& value) = 0;
+  virtual write_outcome add_ban(const author& by, const ban_record& value) = 0;
   /// False when there is none.
-  virtual bool remove_ban(std::string_view subject) = 0;
+  virtual bool remove_ban(const author& by, std::string_view subject) = 0;
 
   /// changed, exists (it was so already), unknown_pool, unknown_algorithm, or unsupported: its values do not go together, or not with
   /// the accounts that mine there. The name stays, and the source.
-  virtual registration change_pool(std::string_view pool, const pool_edit& edit) = 0;
+  virtual registration change_pool(const author& by, std::string_view pool, const pool_edit& edit) = 0;
   /// changed, unknown_pool, or in_use: an account has it. `check` is shown the row first.
-  virtual registration remove_pool(std::string_view pool, const std::function<void(const pool_record&)>& check) = 0;
+  virtual registration remove_pool(const author& by, std::string_view pool,
+                                   const std::function<void(const pool_record&)>& check) = 0;
   /// By the name, not an alias. changed, exists, unknown_algorithm, conflict (another algorithm has one of the aliases), or unsupported:
   /// accounts mine it, and its dialect is not built. The name stays, and the source.
-  virtual registration change_algorithm(std::string_view name, const algorithm_edit& edit) = 0;
+  virtual registration change_algorithm(const author& by, std::string_view name, const algorithm_edit& edit) = 0;
   /// changed, unknown_algorithm, or in_use: a pool has it.
-  virtual registration remove_algorithm(std::string_view name,
+  virtual registration remove_algorithm(const author& by, std::string_view name,
                                         const std::function<void(const stratumproxy::algorithm::info&)>& check) = 0;
   /// All rows or none, in one transaction; algorithms first. Outcomes as above; here the edits make the sources, too.
-  virtual import_result import_tables(const table_import& rows) = 0;
+  virtual import_result import_tables(const author& by, const table_import& rows) = 0;
 
   /// Makes this store the only one, in all processes, that can hold `tag`, until it is destroyed. When the connection that
   /// stands for it is lost, the next use of the tag takes it again; a call when it is held only asks. After the first call,

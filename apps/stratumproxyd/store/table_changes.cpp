@@ -12,6 +12,7 @@
 
 #include <stratumproxy/dialect.hpp>
 
+#include "change_notes.hpp"
 #include "endpoint.hpp"
 #include "link_rules.hpp"
 #include "pool_rows.hpp"
@@ -165,7 +166,7 @@ void require_speaks(sql_session& session, const info& row) {
 
 }  // namespace
 
-write_outcome put_pool(sql_session& session, std::string_view pool, const pool_edit& edit, if_missing otherwise) {
+row_change put_pool(sql_session& session, std::string_view pool, const pool_edit& edit, if_missing otherwise) {
   const auto address = address_of(pool);
   auto id = lock_pool(session, address);
   pool_record before;
@@ -182,9 +183,9 @@ write_outcome put_pool(sql_session& session, std::string_view pool, const pool_e
   settle_pool(session, after);
   if (!id) {
     if (!insert_pool(session, address, after.algorithm, after)) throw store_unavailable("the pool was added at this moment");
-    return write_outcome::created;
+    return {write_outcome::created, pool_added(after)};
   }
-  if (same(before, after)) return write_outcome::exists;
+  if (same(before, after)) return {};
   require_fits_accounts(session, *id, before, after);
   sql_value divider;
   if (after.divider) divider = *after.divider;
@@ -194,10 +195,10 @@ write_outcome put_pool(sql_session& session, std::string_view pool, const pool_e
       {*id, after.algorithm, divider, after.login_template, host_list(after.reconnect_hosts), after.source,
        std::string(name(after.mode)), std::string(name(after.verify)), std::int64_t{after.vardiff},
        std::int64_t{after.fixed_difficulty}, std::int64_t{after.rig_logins}});
-  return write_outcome::changed;
+  return {write_outcome::changed, pool_changed(before, after)};
 }
 
-write_outcome put_algorithm(sql_session& session, std::string_view wanted, const algorithm_edit& edit, if_missing otherwise) {
+row_change put_algorithm(sql_session& session, std::string_view wanted, const algorithm_edit& edit, if_missing otherwise) {
   const std::string name = is_storable(wanted, longest_name) ? lower_case(wanted) : std::string();
   const bool there = !name.empty() && lock_algorithm(session, name);
   info before;
@@ -218,19 +219,19 @@ write_outcome put_algorithm(sql_session& session, std::string_view wanted, const
     if (!insert_algorithm(session, bare))
       refuse(write_outcome::conflict, fmt::format("algorithm {}: it is an alias of another algorithm", name));
     write_aliases(session, after);
-    return write_outcome::created;
+    return {write_outcome::created, algorithm_added(after)};
   }
   const auto values = [](const info& of) { return std::tie(of.divider, of.speaks, of.coinb1_index, of.source, of.aliases); };
-  if (values(before) == values(after)) return write_outcome::exists;
+  if (values(before) == values(after)) return {};
   require_speaks(session, after);
   (void)session.query("UPDATE algorithms SET divider = $2, dialect = $3, coinb1_index = $4, source = $5 WHERE name = $1",
                       {name, after.divider, std::string(stratumproxy::name(after.speaks)), std::int64_t{after.coinb1_index},
                        after.source});
   if (before.aliases != after.aliases) write_aliases(session, after);
-  return write_outcome::changed;
+  return {write_outcome::changed, algorithm_changed(before, after)};
 }
 
-void delete_pool(sql_session& session, std::string_view pool, const std::function<void(const pool_record&)>& check) {
+change_note delete_pool(sql_session& session, std::string_view pool, const std::function<void(const pool_record&)>& check) {
   const auto address = address_of(pool);
   const auto id = lock_pool(session, address);
   if (!id) refuse(write_outcome::unknown_pool, "unknown pool");
@@ -240,9 +241,10 @@ void delete_pool(sql_session& session, std::string_view pool, const std::functio
     refuse(write_outcome::in_use,
            "accounts have the pool: " + some_of(users, [](const sql_row& row) { return text_of(row[0]); }));
   (void)session.query("DELETE FROM pools WHERE id = $1", {*id});
+  return {"pool.remove", address.text()};
 }
 
-void delete_algorithm(sql_session& session, std::string_view wanted, const std::function<void(const info&)>& check) {
+change_note delete_algorithm(sql_session& session, std::string_view wanted, const std::function<void(const info&)>& check) {
   const std::string name = is_storable(wanted, longest_name) ? lower_case(wanted) : std::string();
   if (name.empty() || !lock_algorithm(session, name)) refuse(write_outcome::unknown_algorithm, "unknown algorithm");
   check(read_algorithm(session, name));
@@ -251,6 +253,7 @@ void delete_algorithm(sql_session& session, std::string_view wanted, const std::
     refuse(write_outcome::in_use,
            "pools have the algorithm: " + some_of(pools, [](const sql_row& row) { return pool_name(row[0], row[1]); }));
   (void)session.query("DELETE FROM algorithms WHERE name = $1", {name});
+  return {"algorithm.remove", name};
 }
 
 }  // namespace stratumproxyd

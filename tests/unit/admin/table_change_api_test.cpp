@@ -30,7 +30,7 @@ std::string error_of(const std::string& answer) { return name_and_error(answer).
 
 TEST_CASE("a pool is shown by its address, in any spelling") {
   served_api web;
-  web.database.add_pool(
+  web.database.add_pool(tester, 
       {.pool = "[2001:db8::1]:443", .algorithm = "scrypt", .divider = 2.5, .reconnect_hosts = {}, .source = {}});
   const auto answer = web.ask(get(pool_path));
   CHECK(status_of(answer) == 200);
@@ -145,7 +145,7 @@ TEST_CASE("with a token rows are neither shown nor changed without it") {
 
 TEST_CASE("an export is imported as it is, elsewhere and here, where it changes nothing") {
   served_api here, there;
-  here.database.add_pool({.pool = "[2001:db8::1]:443",
+  here.database.add_pool(tester, {.pool = "[2001:db8::1]:443",
                           .algorithm = "scrypt",
                           .divider = 2.5,
                           .reconnect_hosts = {"a.example"},

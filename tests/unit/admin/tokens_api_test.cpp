@@ -85,7 +85,7 @@ TEST_CASE("a token is shown once, works at once with its role, and ends at once"
 TEST_CASE("a token needs a good name and a role, and a name of its own") {
   served_api web(file_token);
   const auto status = [&](const std::string& body) { return web.status(post("/api/v1/tokens", body, bearer(file_token))); };
-  for (const std::string name : {"", "a b", "a/b", "\\u00e4", "open", "token-file", "a.b"})
+  for (const std::string name : {"", "a b", "a/b", "\\u00e4", "open", "token-file", "automatic", "a.b"})
     CHECK(status(token_body(name)) == 400);
   CHECK(status(token_body(std::string(65, 'n'))) == 400);
   CHECK(status(token_body(std::string(64, 'n'))) == 201);
@@ -181,14 +181,33 @@ TEST_CASE("the audit log comes in pages, newest first, and for one account") {
     CHECK(web.status(get("/api/v1/audit" + query, bearer(file_token))) == 400);
 }
 
-TEST_CASE("a change that the audit log cannot take is done, answered, and in the program's log") {
+TEST_CASE("a change of the tables that the audit log cannot take is refused, and not made") {
   served_api web(file_token);
   web.database.access_in_memory().refuse_audit = true;
-  CHECK(web.users(user("pool.example:3333", "wallet", "canary-password")) == 201);
+  CHECK(web.users(user("pool.example:3333", "wallet", "canary-password")) == 503);
+  CHECK(web.database.writes == 0);
+  CHECK(web.changed.lines().empty());
+}
+
+TEST_CASE("what was done to what runs is in the audit log, and where that cannot be written in the program's log") {
+  served_api web;
+  web.live.disconnect = [](const std::string&, const std::string&) { return std::optional(true); };
+  web.live.reload = [] { return stratumproxyd::reload_outcome{}; };
+  const std::string path = "/api/v1/workers/10.0.0.7:50211";
+  CHECK(web.status(remove(path)) == 200);
+  CHECK(web.status(post("/api/v1/reload", "")) == 200);
+  const auto written = web.database.access().audit({});
+  REQUIRE(written.size() == 2);
+  CHECK(written[0].change.action == "configuration.reload");
+  CHECK(written[1].change.action == "worker.disconnect");
+  CHECK(written[1].change.subject == "10.0.0.7:50211");
+  CHECK(written[1].by.actor == "open");
+
+  web.database.access_in_memory().refuse_audit = true;
+  CHECK(web.status(remove(path)) == 200);
   REQUIRE(web.log.lines().size() == 1);
   CHECK(web.log.lines()[0].starts_with("audit_not_written"));
-  CHECK(web.log.lines()[0].find("user.register") != std::string::npos);
-  CHECK(web.log.lines()[0].find("canary") == std::string::npos);
+  CHECK(web.log.lines()[0].find("worker.disconnect 10.0.0.7:50211") != std::string::npos);
 }
 
 TEST_CASE("answers are counted by their status, whoever gave them") {

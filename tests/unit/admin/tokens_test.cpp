@@ -14,6 +14,7 @@ using namespace stratumproxyd;
 using namespace std::chrono_literals;
 using stratumproxy::test::collecting_log;
 using stratumproxy::test::memory_store;
+using stratumproxy::test::tester;
 
 namespace {
 
@@ -83,15 +84,15 @@ TEST_CASE("a list that was read before a change of our own changes nothing") {
 
 TEST_CASE("tokens of other daemons come and go with a tick, and stay while the database is away") {
   bench b;
-  b.database.access().add_token(row("early", "one"));
+  b.database.access().add_token(tester, row("early", "one"));
   b.start();
   CHECK(b.tokens.find("one"));
-  b.database.access().add_token(row("late", "two"));
+  b.database.access().add_token(tester, row("late", "two"));
   CHECK_FALSE(b.tokens.find("two"));
   b.tick();
   CHECK(b.tokens.find("two"));
 
-  b.database.access().remove_token("early", false);
+  b.database.access().remove_token(tester, "early", false);
   b.database.down = true;
   b.tick();
   b.tick();
@@ -112,8 +113,8 @@ TEST_CASE("without its tokens no daemon starts") {
 
 TEST_CASE("the use of a token is written once a minute, later when the database is away, and in the end") {
   bench b;
-  b.database.access().add_token(row("used", "one"));
-  b.database.access().add_token(row("unused", "two"));
+  b.database.access().add_token(tester, row("used", "one"));
+  b.database.access().add_token(tester, row("unused", "two"));
   b.start();
   const auto use = [&] { CHECK(b.tokens.find("one")); };
   use();
@@ -158,7 +159,7 @@ TEST_CASE("a started upkeep ticks by itself") {
   bench b;
   b.start();
   b.upkeep->start(1ms);
-  b.database.access().add_token(row("late", "two"));
+  b.database.access().add_token(tester, row("late", "two"));
   const auto deadline = std::chrono::steady_clock::now() + 10s;
   while (!b.tokens.find("two") && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   CHECK(b.tokens.find("two"));

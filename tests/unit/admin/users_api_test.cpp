@@ -17,8 +17,8 @@ const std::string first_route = R"({"pool":"pool.example:3333","user":"wallet","
 struct web_with_pools : served_api {
   explicit web_with_pools(const std::string& token = "") : served_api(token) {
     for (const std::string pool : {"second.example:1", "third.example:1"})
-      database.add_pool({.pool = pool, .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
-    database.add_pool({.pool = "other.example:1", .algorithm = "scrypt", .divider = {}, .reconnect_hosts = {}, .source = {}});
+      database.add_pool(tester, {.pool = pool, .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}});
+    database.add_pool(tester, {.pool = "other.example:1", .algorithm = "scrypt", .divider = {}, .reconnect_hosts = {}, .source = {}});
     database.writes = 0;
   }
   std::string register_pools(const std::string& pools, const std::string& more = "") {

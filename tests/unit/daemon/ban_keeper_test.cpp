@@ -13,6 +13,7 @@ using namespace stratumproxyd;
 using namespace std::chrono_literals;
 using stratumproxy::test::collecting_log;
 using stratumproxy::test::memory_store;
+using stratumproxy::test::tester;
 
 namespace {
 
@@ -55,15 +56,15 @@ TEST_CASE("the bans are there from the start, and those that others write are se
   memory_store database;
   collecting_log log;
   published list;
-  database.add_ban({.subject = "10.0.0.0/8", .reason = "x"});
+  database.add_ban(tester, {.subject = "10.0.0.0/8", .reason = "x"});
   ban_keeper keeper(database, log, std::ref(list), {.interval = 1ms});
   CHECK(list.times() == 1);
   CHECK(list.within_time(bans("10.1.1.1")));
-  database.add_ban({.subject = "10.9.9.9/99", .reason = "nonsense by plain SQL"});
-  database.add_ban({.subject = "192.168.1.1", .reason = "x"});
+  database.add_ban(tester, {.subject = "10.9.9.9/99", .reason = "nonsense by plain SQL"});
+  database.add_ban(tester, {.subject = "192.168.1.1", .reason = "x"});
   CHECK(list.within_time(bans("192.168.1.1")));
   CHECK(keeper.size() == 2);
-  database.remove_ban("10.0.0.0/8");
+  database.remove_ban(tester, "10.0.0.0/8");
   CHECK(list.within_time(spares("10.1.1.1")));
 }
 
@@ -72,7 +73,7 @@ TEST_CASE("a change that was made here holds when refresh returns") {
   collecting_log log;
   published list;
   ban_keeper keeper(database, log, std::ref(list), {.interval = 1h});
-  database.add_ban({.subject = "10.1.1.1", .reason = "x"});
+  database.add_ban(tester, {.subject = "10.1.1.1", .reason = "x"});
   keeper.refresh();
   CHECK(keeper.size() == 1);
   CHECK(list.times() == 2);
@@ -82,8 +83,8 @@ TEST_CASE("the last bans hold while the database is away, until their time is ov
   memory_store database;
   collecting_log log;
   published list;
-  database.add_ban({.subject = "10.1.1.1", .reason = "x"});
-  database.add_ban({.subject = "10.2.2.2", .reason = "x", .seconds = 1});
+  database.add_ban(tester, {.subject = "10.1.1.1", .reason = "x"});
+  database.add_ban(tester, {.subject = "10.2.2.2", .reason = "x", .seconds = 1});
   ban_keeper keeper(database, log, std::ref(list), {.interval = 1ms});
   database.down = true;
   keeper.refresh();
@@ -110,7 +111,7 @@ TEST_CASE("offenders are banned for a while where that is wanted, but for those 
   const auto offenders = [&] { return told.exchange(true) ? std::vector<std::string>{} : std::vector<std::string>{"127.0.0.1", "::1", "10.1.1.1", "2001:db8::7"}; };
   {
     ban_keeper idle(database, log, std::ref(list), {.interval = 1ms, .offenders = offenders});
-    database.add_ban({.subject = "10.9.9.9", .reason = "x"});
+    database.add_ban(tester, {.subject = "10.9.9.9", .reason = "x"});
     CHECK(list.within_time(bans("10.9.9.9")));
     CHECK_FALSE(told);
   }

@@ -27,7 +27,7 @@ struct bench {
   std::vector<std::string> removed;
   moment time{1'767'323'045s};
 
-  bench() { database.add_pool({.pool = "p:1", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}}); }
+  bench() { database.add_pool(tester, {.pool = "p:1", .algorithm = "sha256d", .divider = {}, .reconnect_hosts = {}, .source = {}}); }
   upkeep make(upkeep::options wanted = {}) {
     const auto take = [this](metrics::scope) {
       if (!readable) throw std::runtime_error("a shard does not answer");
@@ -37,7 +37,7 @@ struct bench {
   }
   std::string account(const std::string& user) {
     const route_record route{"p:1", user, "x"};
-    return database.register_user(std::span(&route, 1), {}).name;
+    return database.register_user(tester, std::span(&route, 1), {}).name;
   }
   void work(const std::string& account, bool up = true) {
     metrics::worker_row row;

@@ -11,6 +11,7 @@
 
 using namespace stratumproxyd;
 using store_test::test_database;
+using store_test::tester;
 
 namespace {
 
@@ -22,13 +23,8 @@ std::vector<std::string> names(access_tables& tables) {
   return out;
 }
 
-audit_entry entry(const std::string& action, const std::string& subject) {
-  return {.at = {},
-          .actor = "boss",
-          .address = "192.0.2.1",
-          .action = action,
-          .subject = subject,
-          .detail = "d\u00e9tail of " + subject};
+change_note note(const std::string& action, const std::string& subject) {
+  return {action, subject, "d\u00e9tail of " + subject};
 }
 
 }  // namespace
@@ -45,10 +41,10 @@ TEST_CASE("tokens are kept with their hash and role, and seen through every conn
   const auto store = database.open();
   auto& tables = store->access();
   CHECK(tables.tokens().empty());
-  CHECK(tables.add_token(row("eyes", token_role::read_only)));
-  CHECK(tables.add_token(row("boss")));
-  CHECK_FALSE(tables.add_token({"boss", "another", token_role::read_only, {}, {}}));
-  CHECK_THROWS_AS(tables.add_token(row(std::string(65, 'n'))), std::invalid_argument);
+  CHECK(tables.add_token(tester, row("eyes", token_role::read_only)));
+  CHECK(tables.add_token(tester, row("boss")));
+  CHECK_FALSE(tables.add_token(tester, {"boss", "another", token_role::read_only, {}, {}}));
+  CHECK_THROWS_AS(tables.add_token(tester, row(std::string(65, 'n'))), std::invalid_argument);
 
   const auto again = database.open();
   const auto rows = again->access().tokens();
@@ -70,15 +66,15 @@ TEST_CASE("a token is removed, but not the last admin's where one is to stay") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
   auto& tables = store->access();
-  for (const std::string name : {"a", "b"}) tables.add_token(row(name));
-  tables.add_token(row("eyes", token_role::read_only));
-  CHECK(tables.remove_token("nobody", true) == token_removal::unknown);
-  CHECK(tables.remove_token(std::string("a\0b", 3), true) == token_removal::unknown);
-  CHECK(tables.remove_token("a", true) == token_removal::removed);
-  CHECK(tables.remove_token("b", true) == token_removal::last_admin);
-  CHECK(tables.remove_token("eyes", true) == token_removal::removed);
+  for (const std::string name : {"a", "b"}) tables.add_token(tester, row(name));
+  tables.add_token(tester, row("eyes", token_role::read_only));
+  CHECK(tables.remove_token(tester, "nobody", true) == token_removal::unknown);
+  CHECK(tables.remove_token(tester, std::string("a\0b", 3), true) == token_removal::unknown);
+  CHECK(tables.remove_token(tester, "a", true) == token_removal::removed);
+  CHECK(tables.remove_token(tester, "b", true) == token_removal::last_admin);
+  CHECK(tables.remove_token(tester, "eyes", true) == token_removal::removed);
   CHECK(names(tables) == std::vector<std::string>{"b"});
-  CHECK(tables.remove_token("b", false) == token_removal::removed);
+  CHECK(tables.remove_token(tester, "b", false) == token_removal::removed);
   CHECK(tables.tokens().empty());
 }
 
@@ -86,9 +82,9 @@ TEST_CASE("of two who remove the last two admins at once, one is refused") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto first = database.open(), second = database.open();
   for (int round = 0; round < 20; ++round) {
-    for (const std::string name : {"a", "b"}) first->access().add_token(row(name));
-    auto other = std::async(std::launch::async, [&] { return second->access().remove_token("b", true); });
-    const auto mine = first->access().remove_token("a", true);
+    for (const std::string name : {"a", "b"}) first->access().add_token(tester, row(name));
+    auto other = std::async(std::launch::async, [&] { return second->access().remove_token(tester, "b", true); });
+    const auto mine = first->access().remove_token(tester, "a", true);
     const auto theirs = other.get();
     CHECK((mine == token_removal::removed) != (theirs == token_removal::removed));
     CHECK(names(first->access()).size() == 1);
@@ -107,17 +103,17 @@ TEST_CASE("the audit log is read newest first, in pages, and for one account") {
   const auto store = database.open();
   auto& tables = store->access();
   CHECK(tables.audit({}).empty());
-  for (int i = 0; i < 5; ++i) tables.add_audit(entry("user.change", i % 2 ? "odd" : "even"));
-  tables.add_audit(entry("token.add", "odd"));
-  CHECK_THROWS_AS(tables.add_audit(entry("user.change", "a\xff")), std::invalid_argument);
+  for (int i = 0; i < 5; ++i) tables.add_audit(tester, note("user.change", i % 2 ? "odd" : "even"));
+  tables.add_audit(tester, note("token.add", "odd"));
+  CHECK_THROWS_AS(tables.add_audit(tester, note("user.change", "a\xff")), std::invalid_argument);
 
   const auto all = tables.audit({});
   REQUIRE(all.size() == 6);
-  CHECK(all[0].action == "token.add");
-  CHECK(all[1].subject == "even");
-  CHECK(all[1].actor == "boss");
-  CHECK(all[1].address == "192.0.2.1");
-  CHECK(all[1].detail == "d\u00e9tail of even");
+  CHECK(all[0].change.action == "token.add");
+  CHECK(all[1].change.subject == "even");
+  CHECK(all[1].by.actor == "tester");
+  CHECK(all[1].by.address == "192.0.2.1");
+  CHECK(all[1].change.detail == "d\u00e9tail of even");
   CHECK(all[1].at.ends_with('Z'));
   for (std::size_t i = 1; i < all.size(); ++i) CHECK(all[i].id < all[i - 1].id);
 
@@ -127,7 +123,7 @@ TEST_CASE("the audit log is read newest first, in pages, and for one account") {
   CHECK(page[1].id == all[3].id);
   const auto odd = tables.audit({.before = {}, .user = "odd"});
   REQUIRE(odd.size() == 2);
-  CHECK(odd[0].action == "user.change");
+  CHECK(odd[0].change.action == "user.change");
   CHECK(tables.audit({.before = odd[1].id, .user = "odd"}).empty());
   CHECK(tables.audit({.before = {}, .user = "nobody"}).empty());
   CHECK(tables.audit({.before = {}, .user = std::string("a\0b", 3)}).empty());
@@ -153,8 +149,8 @@ TEST_CASE("what is older than the audit log is kept goes, in however many steps,
   CHECK(tables.prune_audit(std::chrono::days(7)) == 0);
   const auto left = tables.audit({});
   REQUIRE(left.size() == 3);
-  CHECK(left[2].subject == "young");
+  CHECK(left[2].change.subject == "young");
   CHECK(tables.prune_audit(std::chrono::days(5)) == 3);
-  tables.add_audit(entry("user.change", "new"));
+  tables.add_audit(tester, note("user.change", "new"));
   CHECK(tables.audit({})[0].id > left[0].id);
 }

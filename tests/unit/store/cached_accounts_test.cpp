@@ -41,27 +41,27 @@ class scripted_store final : public store {
       if (const auto there = accounts_.find(name); there != accounts_.end()) found[name] = there->second->revision;
     return found;
   }
-  registration register_user(std::span<const route_record>, std::optional<stratumproxy::link_mode>) override { return {}; }
+  registration register_user(const author&, std::span<const route_record>, std::optional<stratumproxy::link_mode>) override { return {}; }
   std::optional<user_record> user(std::string_view) override { return {}; }
-  registration change_user(std::string_view, const user_change&) override { return {}; }
-  bool remove_user(std::string_view) override { return {}; }
+  registration change_user(const author&, std::string_view, const user_change&) override { return {}; }
+  bool remove_user(const author&, std::string_view) override { return {}; }
   std::vector<user_record> users(const user_filter&) override { return {}; }
   void note_seen(std::span<const std::string>, moment) override {}
-  std::vector<std::string> remove_unseen(moment, const std::set<std::string, std::less<>>&, std::size_t) override { return {}; }
+  std::vector<std::string> remove_unseen(const author&, moment, const std::set<std::string, std::less<>>&, std::size_t) override { return {}; }
   std::unique_ptr<change_feed> changes() override { return {}; }
   std::vector<stratumproxy::algorithm::info> algorithms() override { return {}; }
-  write_outcome add_algorithm(const stratumproxy::algorithm::info&) override { return {}; }
+  write_outcome add_algorithm(const author&, const stratumproxy::algorithm::info&) override { return {}; }
   std::vector<pool_record> pools() override { return {}; }
-  write_outcome add_pool(const pool_record&) override { return {}; }
+  write_outcome add_pool(const author&, const pool_record&) override { return {}; }
   std::vector<ban_record> bans() override { return {}; }
   std::uint64_t bans_revision() override { return {}; }
-  write_outcome add_ban(const ban_record&) override { return {}; }
-  bool remove_ban(std::string_view) override { return {}; }
-  registration change_pool(std::string_view, const pool_edit&) override { return {}; }
-  registration remove_pool(std::string_view, const std::function<void(const pool_record&)>&) override { return {}; }
-  registration change_algorithm(std::string_view, const algorithm_edit&) override { return {}; }
-  registration remove_algorithm(std::string_view, const std::function<void(const stratumproxy::algorithm::info&)>&) override { return {}; }
-  import_result import_tables(const table_import&) override { return {}; }
+  write_outcome add_ban(const author&, const ban_record&) override { return {}; }
+  bool remove_ban(const author&, std::string_view) override { return {}; }
+  registration change_pool(const author&, std::string_view, const pool_edit&) override { return {}; }
+  registration remove_pool(const author&, std::string_view, const std::function<void(const pool_record&)>&) override { return {}; }
+  registration change_algorithm(const author&, std::string_view, const algorithm_edit&) override { return {}; }
+  registration remove_algorithm(const author&, std::string_view, const std::function<void(const stratumproxy::algorithm::info&)>&) override { return {}; }
+  import_result import_tables(const author&, const table_import&) override { return {}; }
   void hold_tag(std::string_view) override {}
   void add_totals(std::string_view, std::span<const total_record>, moment) override {}
   std::vector<history_point> history(const history_filter&) override { return {}; }

@@ -12,6 +12,7 @@ using namespace stratumproxyd;
 using namespace std::chrono_literals;
 using store_test::add_account;
 using store_test::test_database;
+using store_test::tester;
 
 namespace {
 
@@ -99,11 +100,11 @@ TEST_CASE("what changes nothing of an account is not told") {
 
 TEST_CASE("changes that the program itself makes are told as those of others are") {
   const bench b(GENERATE(from_range(store_test::kinds())));
-  REQUIRE(b.tables->change_user(b.name, {.routes = {}, .mode = {stratumproxy::link_mode::dedicated}}).outcome == write_outcome::changed);
+  REQUIRE(b.tables->change_user(tester, b.name, {.routes = {}, .mode = {stratumproxy::link_mode::dedicated}}).outcome == write_outcome::changed);
   CHECK(b.tells(b.name));
   CHECK(b.tells(add_account(*b.tables, pool, "farm", "new").name));
   CHECK(b.tells(add_account(*b.database.open(), pool, "farm", "newer").name));
-  REQUIRE(b.tables->remove_user(b.name));
+  REQUIRE(b.tables->remove_user(tester, b.name));
   CHECK(b.tells(b.name));
 }
 

@@ -12,6 +12,7 @@
 using namespace stratumproxyd;
 using store_test::add_account;
 using store_test::test_database;
+using store_test::tester;
 using stratumproxy::link_mode;
 using stratumproxy::verify_level;
 
@@ -36,7 +37,7 @@ TEST_CASE("an account has its routes in their order, with their weights") {
   const auto store = database.open();
   auto routes = two_routes();
   routes.push_back({first_pool, "other", "", 0});
-  const auto made = store->register_user(routes, link_mode::dedicated);
+  const auto made = store->register_user(tester, routes, link_mode::dedicated);
   REQUIRE(made.outcome == write_outcome::created);
 
   const auto account = store->find_account(made.name);
@@ -63,9 +64,9 @@ TEST_CASE("an account has its routes in their order, with their weights") {
 TEST_CASE("the pools of an account stay of its algorithm") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto made = store->register_user(two_routes());
+  const auto made = store->register_user(tester, two_routes());
   const auto before = store->user(made.name);
-  const auto refused = store->change_user(made.name, to_routes({{scrypt_pool, "farm", "x"}}));
+  const auto refused = store->change_user(tester, made.name, to_routes({{scrypt_pool, "farm", "x"}}));
   CHECK(refused.outcome == write_outcome::unsupported);
   CHECK(refused.error == "the account's miners mine sha256d, and not scrypt: register another account for that");
   CHECK(store->user(made.name)->routes == before->routes);
@@ -74,7 +75,7 @@ TEST_CASE("the pools of an account stay of its algorithm") {
 TEST_CASE("a route of another algorithm, which only plain SQL can make, is left out") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto made = store->register_user(two_routes());
+  const auto made = store->register_user(tester, two_routes());
   database.run("UPDATE pools SET algorithm = 'scrypt' WHERE host = 'bch.viabtc.io' AND port = 3333");
   auto account = store->find_account(made.name);
   REQUIRE(account);
@@ -89,11 +90,11 @@ TEST_CASE("a route of another algorithm, which only plain SQL can make, is left 
 TEST_CASE("the first route says whether an account is there; other routes or weights are a conflict, one route agrees with any") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto made = store->register_user(two_routes());
+  const auto made = store->register_user(tester, two_routes());
   auto upper = two_routes();
   upper[0].pool = "BTC.ViaBTC.io:3333";
   for (const auto& same : {two_routes(), upper}) {
-    const auto again = store->register_user(same);
+    const auto again = store->register_user(tester, same);
     CHECK(again.outcome == write_outcome::exists);
     CHECK(again.name == made.name);
   }
@@ -104,7 +105,7 @@ TEST_CASE("the first route says whether an account is there; other routes or wei
   auto fewer = two_routes();
   fewer.pop_back();
   for (const auto& other : {weights, fewer}) {
-    const auto refused = store->register_user(other);
+    const auto refused = store->register_user(tester, other);
     CHECK(refused.outcome == write_outcome::conflict);
     CHECK(refused.name.empty());
     CHECK(refused.error == "the account is there with other routes");
@@ -118,8 +119,8 @@ TEST_CASE("routes that no account can have are refused, and nothing is written")
   const auto made = add_account(*store, first_pool, "farm", "x");
   const auto before = revision_of(*store, made.name);
   const auto refused = [&](const std::string& pool, const std::string& user, write_outcome outcome, const std::string& error) {
-    const auto registered = store->register_user(std::vector<route_record>{{first_pool, "new", "x"}, {pool, user, "y"}});
-    const auto changed = store->change_user(made.name, to_routes({{first_pool, "new", "x"}, {pool, user, "y"}}));
+    const auto registered = store->register_user(tester, std::vector<route_record>{{first_pool, "new", "x"}, {pool, user, "y"}});
+    const auto changed = store->change_user(tester, made.name, to_routes({{first_pool, "new", "x"}, {pool, user, "y"}}));
     for (const auto& result : {registered, changed}) {
       CHECK(result.outcome == outcome);
       CHECK(result.name.empty());
@@ -135,25 +136,25 @@ TEST_CASE("routes that no account can have are refused, and nothing is written")
 
   std::vector<route_record> many;
   for (std::size_t i = 0; i <= stratumproxy::account::max_routes; ++i) many.push_back({first_pool, std::to_string(i), "x"});
-  CHECK_THROWS_AS(store->register_user(many), std::invalid_argument);
-  CHECK_THROWS_AS(store->register_user({}), std::invalid_argument);
-  CHECK_THROWS_AS(store->change_user(made.name, to_routes({})), std::invalid_argument);
-  CHECK_THROWS_AS(store->change_user(made.name, to_routes({{first_pool, "farm", "x", 1001}})), std::invalid_argument);
-  CHECK_THROWS_AS(store->change_user(made.name, to_routes({{first_pool, std::string(257, 'u'), "x"}})), std::invalid_argument);
+  CHECK_THROWS_AS(store->register_user(tester, many), std::invalid_argument);
+  CHECK_THROWS_AS(store->register_user(tester, {}), std::invalid_argument);
+  CHECK_THROWS_AS(store->change_user(tester, made.name, to_routes({})), std::invalid_argument);
+  CHECK_THROWS_AS(store->change_user(tester, made.name, to_routes({{first_pool, "farm", "x", 1001}})), std::invalid_argument);
+  CHECK_THROWS_AS(store->change_user(tester, made.name, to_routes({{first_pool, std::string(257, 'u'), "x"}})), std::invalid_argument);
   CHECK(revision_of(*store, made.name) == before);
   CHECK(add_account(*store, first_pool, "new", "x").outcome == write_outcome::created);
 
   many.pop_back();
-  CHECK(store->register_user(many).outcome == write_outcome::created);
+  CHECK(store->register_user(tester, many).outcome == write_outcome::created);
 }
 
 TEST_CASE("changed routes and modes are kept; a change to what is there already changes nothing") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto name = store->register_user(two_routes()).name;
+  const auto name = store->register_user(tester, two_routes()).name;
   auto revision = revision_of(*store, name);
   const auto apply = [&](const user_change& change) {
-    const auto result = store->change_user(name, change);
+    const auto result = store->change_user(tester, name, change);
     CHECK(result.error.empty());
     CHECK(result.name == name);
     const auto now_is = revision_of(*store, name);
@@ -190,18 +191,18 @@ TEST_CASE("a change is refused for an account that is not there, a password that
   REQUIRE(before.size() == 2);
 
   for (const std::string& unknown : {std::string("nobody"), std::string(), std::string("\xff"), std::string(100, 'a')})
-    CHECK(store->change_user(unknown, to_mode(link_mode::dedicated)).outcome == write_outcome::unknown_user);
-  const auto no_password = store->change_user(name, to_routes({{first_pool, "farm", {}}, {first_pool, "other", {}}}));
+    CHECK(store->change_user(tester, unknown, to_mode(link_mode::dedicated)).outcome == write_outcome::unknown_user);
+  const auto no_password = store->change_user(tester, name, to_routes({{first_pool, "farm", {}}, {first_pool, "other", {}}}));
   CHECK(no_password.outcome == write_outcome::conflict);
   CHECK(no_password.error == "a password for pool btc.viabtc.io:3333 is not given, and not known");
-  const auto taken = store->change_user(name, to_routes({{second_pool, "farm", "x"}}));
+  const auto taken = store->change_user(tester, name, to_routes({{second_pool, "farm", "x"}}));
   CHECK(taken.outcome == write_outcome::conflict);
   CHECK(taken.error == "another account has this first route");
   CHECK(store->revisions(std::vector{name, other}) == before);
   CHECK(store->user(name)->routes == std::vector<route_record>{{first_pool, "farm", "x"}});
 
   // As a fall-back two accounts may have it.
-  CHECK(store->change_user(name, to_routes({{first_pool, "farm", "x"}, {second_pool, "farm", "x"}})).outcome == write_outcome::changed);
+  CHECK(store->change_user(tester, name, to_routes({{first_pool, "farm", "x"}, {second_pool, "farm", "x"}})).outcome == write_outcome::changed);
 }
 
 TEST_CASE("mode shared wants pools that can share their links, whether the mode comes first or the pools") {
@@ -209,35 +210,35 @@ TEST_CASE("mode shared wants pools that can share their links, whether the mode 
   const auto store = database.open();
   database.run("UPDATE pools SET verify = 'full' WHERE host = 'btc.viabtc.io'");
   const std::string fault = "pool bch.viabtc.io:3333: mode shared needs verify = full, or fixed_difficulty = true";
-  CHECK(store->register_user(two_routes(), link_mode::shared).error == fault);
+  CHECK(store->register_user(tester, two_routes(), link_mode::shared).error == fault);
 
-  const auto name = store->register_user(two_routes()).name;
-  const auto refused = store->change_user(name, to_mode(link_mode::shared));
+  const auto name = store->register_user(tester, two_routes()).name;
+  const auto refused = store->change_user(tester, name, to_mode(link_mode::shared));
   CHECK(refused.outcome == write_outcome::unsupported);
   CHECK(refused.error == fault);
 
-  CHECK(store->change_user(name, {.routes = {{{first_pool, "farm", {}, 0}}}, .mode = {link_mode::shared}}).outcome ==
+  CHECK(store->change_user(tester, name, {.routes = {{{first_pool, "farm", {}, 0}}}, .mode = {link_mode::shared}}).outcome ==
         write_outcome::changed);
-  CHECK(store->change_user(name, to_routes({{first_pool, "farm", {}}, {second_pool, "farm", "x"}})).error == fault);
+  CHECK(store->change_user(tester, name, to_routes({{first_pool, "farm", {}}, {second_pool, "farm", "x"}})).error == fault);
   CHECK(store->find_account(name)->routes.size() == 1);
 }
 
 TEST_CASE("a removed account is gone, its routes are free, and its totals stay") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto name = store->register_user(two_routes()).name;
+  const auto name = store->register_user(tester, two_routes()).name;
   total_record total;
   total.account = name;
   total.shares.sent = 1;
   store->add_totals("a", std::vector{total}, {});
-  CHECK(store->remove_user(name));
-  CHECK_FALSE(store->remove_user(name));
-  CHECK_FALSE(store->remove_user("\xff"));
+  CHECK(store->remove_user(tester, name));
+  CHECK_FALSE(store->remove_user(tester, name));
+  CHECK_FALSE(store->remove_user(tester, "\xff"));
   CHECK_FALSE(store->user(name));
   CHECK(store->find_account(name) == nullptr);
   CHECK(store->revisions(std::vector{name}).empty());
   CHECK(store->totals("a").size() == 1);
-  CHECK(store->register_user(two_routes()).outcome == write_outcome::created);
+  CHECK(store->register_user(tester, two_routes()).outcome == write_outcome::created);
 }
 
 TEST_CASE("revisions are told of as many accounts as are asked for, and of none that is not there") {
@@ -266,12 +267,12 @@ TEST_CASE("of changes at once each is whole, and one account gets a first route 
     same_account.push_back(std::async(std::launch::async, [&, i] {
       go.wait();
       const auto text = std::to_string(i);
-      return stores[i % 2]->change_user(names[0], to_routes({{first_pool, "one", text}, {second_pool, "two", text}})).outcome;
+      return stores[i % 2]->change_user(tester, names[0], to_routes({{first_pool, "one", text}, {second_pool, "two", text}})).outcome;
     }));
     if (i > 0)
       same_route.push_back(std::async(std::launch::async, [&, i] {
         go.wait();
-        return stores[i % 2]->change_user(names[static_cast<std::size_t>(i)], to_routes({{first_pool, "wanted", "x"}})).outcome;
+        return stores[i % 2]->change_user(tester, names[static_cast<std::size_t>(i)], to_routes({{first_pool, "wanted", "x"}})).outcome;
       }));
   }
   start.set_value();

@@ -23,6 +23,7 @@ using namespace stratumproxyd;
 using namespace std::chrono_literals;
 using store_test::add_account;
 using store_test::test_database;
+using store_test::tester;
 using stratumproxy::link_mode;
 using stratumproxy::verify_level;
 
@@ -221,25 +222,25 @@ TEST_CASE("adding an algorithm tells whether it is new, there already, or anothe
   mine.name = "MyHash";
   mine.divider = 0.1;
   mine.aliases = {"mh", "scrypt"};
-  CHECK(store->add_algorithm(mine) == write_outcome::created);
-  CHECK(store->add_algorithm(mine) == write_outcome::exists);
+  CHECK(store->add_algorithm(tester, mine) == write_outcome::created);
+  CHECK(store->add_algorithm(tester, mine) == write_outcome::exists);
   auto other = mine;
   other.divider = 2;
-  CHECK(store->add_algorithm(other) == write_outcome::conflict);
+  CHECK(store->add_algorithm(tester, other) == write_outcome::conflict);
   other = mine;
   other.speaks = stratumproxy::dialect::zcash;
-  CHECK(store->add_algorithm(other) == write_outcome::conflict);
+  CHECK(store->add_algorithm(tester, other) == write_outcome::conflict);
   other = mine;
   other.coinb1_index = 3;
-  CHECK(store->add_algorithm(other) == write_outcome::conflict);
+  CHECK(store->add_algorithm(tester, other) == write_outcome::conflict);
   mine.name = "sha256";
   mine.divider = 1;
-  CHECK(store->add_algorithm(mine) == write_outcome::exists);
+  CHECK(store->add_algorithm(tester, mine) == write_outcome::exists);
   mine.divider = 2;
-  CHECK(store->add_algorithm(mine) == write_outcome::conflict);
+  CHECK(store->add_algorithm(tester, mine) == write_outcome::conflict);
   for (const double bad : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
     mine.divider = bad;
-    CHECK_THROWS_AS(store->add_algorithm(mine), std::invalid_argument);
+    CHECK_THROWS_AS(store->add_algorithm(tester, mine), std::invalid_argument);
   }
 
   const auto all = store->algorithms();
@@ -258,39 +259,39 @@ TEST_CASE("a pool of the operator's is found in any case, by alias, with its div
   mine.divider = 3.5;
   mine.login_template = "{user}/{rig}";
   mine.reconnect_hosts = {"a.example", "b.example"};
-  CHECK(store->add_pool(mine) == write_outcome::created);
-  CHECK(store->add_pool(mine) == write_outcome::exists);
+  CHECK(store->add_pool(tester, mine) == write_outcome::created);
+  CHECK(store->add_pool(tester, mine) == write_outcome::exists);
   auto other = mine;
   other.divider.reset();
-  CHECK(store->add_pool(other) == write_outcome::exists);
+  CHECK(store->add_pool(tester, other) == write_outcome::exists);
   other.divider = 4;
-  CHECK(store->add_pool(other) == write_outcome::conflict);
+  CHECK(store->add_pool(tester, other) == write_outcome::conflict);
   other = mine;
   other.login_template = "{user}";
-  CHECK(store->add_pool(other) == write_outcome::conflict);
+  CHECK(store->add_pool(tester, other) == write_outcome::conflict);
   other = mine;
   other.reconnect_hosts = {"a.example"};
-  CHECK(store->add_pool(other) == write_outcome::conflict);
+  CHECK(store->add_pool(tester, other) == write_outcome::conflict);
   other = mine;
   other.algorithm = "scrypt";
-  CHECK(store->add_pool(other) == write_outcome::conflict);
+  CHECK(store->add_pool(tester, other) == write_outcome::conflict);
   other.algorithm = "no such";
-  CHECK(store->add_pool(other) == write_outcome::unknown_algorithm);
+  CHECK(store->add_pool(tester, other) == write_outcome::unknown_algorithm);
   other = mine;
   for (const char* bad : {"", "host", "host:", "host:0", "host:65536", "host:1x", ":1", "a b:1", "2001:db8::1:3333"}) {
     INFO(bad);
     other.pool = bad;
-    CHECK_THROWS_AS(store->add_pool(other), std::invalid_argument);
+    CHECK_THROWS_AS(store->add_pool(tester, other), std::invalid_argument);
   }
 
   pool_record plain;
   plain.pool = "plain.example:1";
   plain.algorithm = "scrypt";
-  CHECK(store->add_pool(plain) == write_outcome::created);
+  CHECK(store->add_pool(tester, plain) == write_outcome::created);
   plain.divider = 65536;  // the algorithm's
-  CHECK(store->add_pool(plain) == write_outcome::exists);
+  CHECK(store->add_pool(tester, plain) == write_outcome::exists);
   plain.divider = 1;
-  CHECK(store->add_pool(plain) == write_outcome::conflict);
+  CHECK(store->add_pool(tester, plain) == write_outcome::conflict);
 
   const auto pools = store->pools();
   const auto kept = std::find_if(pools.begin(), pools.end(), [](const auto& p) { return p.pool == "[2001:db8::1]:3333"; });
@@ -320,12 +321,12 @@ TEST_CASE("what a pool says of its links is kept, found with its accounts, and c
   mine.verify = verify_level::full;
   mine.vardiff = true;
   mine.rig_logins = true;
-  CHECK(store->add_pool(mine) == write_outcome::created);
-  CHECK(store->add_pool(mine) == write_outcome::exists);
+  CHECK(store->add_pool(tester, mine) == write_outcome::created);
+  CHECK(store->add_pool(tester, mine) == write_outcome::exists);
   const auto conflicts = [&](auto&& change) {
     auto other = mine;
     change(other);
-    return store->add_pool(other) == write_outcome::conflict;
+    return store->add_pool(tester, other) == write_outcome::conflict;
   };
   CHECK(conflicts([](auto& row) { row.mode = link_mode::dedicated; }));
   CHECK(conflicts([](auto& row) { row.verify = verify_level::off; }));
@@ -338,7 +339,7 @@ TEST_CASE("what a pool says of its links is kept, found with its accounts, and c
   fixed.verify = verify_level::off;
   fixed.vardiff = fixed.rig_logins = false;
   fixed.fixed_difficulty = true;
-  CHECK(store->add_pool(fixed) == write_outcome::created);
+  CHECK(store->add_pool(tester, fixed) == write_outcome::created);
 
   for (const auto& wanted : {mine, fixed}) {
     const auto rows = store->pools();
@@ -363,7 +364,7 @@ TEST_CASE("an account's own mode is kept; the same account with another mode is 
   checked.pool = "checked.example:1";
   checked.algorithm = "scrypt";
   checked.verify = verify_level::full;
-  REQUIRE(store->add_pool(checked) == write_outcome::created);
+  REQUIRE(store->add_pool(tester, checked) == write_outcome::created);
 
   const auto made = add_account(*store, checked.pool, "farm", "x", link_mode::shared);
   CHECK(made.outcome == write_outcome::created);

@@ -11,6 +11,7 @@
 using namespace stratumproxyd;
 using store_test::add_account;
 using store_test::test_database;
+using store_test::tester;
 using stratumproxy::link_mode;
 using stratumproxy::verify_level;
 using stratumproxy::algorithm::info;
@@ -46,9 +47,9 @@ TEST_CASE("a pool is changed in all its values but its name and source, and its 
   const auto name = add_account(*store, pool, "farm", "x").name;
   const auto before = *pool_of(*store, pool);
   const auto revision = store->user(name)->revision;
-  CHECK(store->change_pool(pool, [](pool_record&) {}).outcome == write_outcome::exists);
+  CHECK(store->change_pool(tester, pool, [](pool_record&) {}).outcome == write_outcome::exists);
   CHECK(store
-            ->change_pool(pool,
+            ->change_pool(tester, pool,
                           [](pool_record& row) {
                             row.pool = nowhere;
                             row.source = "mine";
@@ -66,8 +67,8 @@ TEST_CASE("a pool is changed in all its values but its name and source, and its 
     row.vardiff = true;
     row.rig_logins = true;
   };
-  CHECK(store->change_pool("BTC.viabtc.io:3333", edit).outcome == write_outcome::changed);
-  CHECK(store->change_pool(pool, edit).outcome == write_outcome::exists);
+  CHECK(store->change_pool(tester, "BTC.viabtc.io:3333", edit).outcome == write_outcome::changed);
+  CHECK(store->change_pool(tester, pool, edit).outcome == write_outcome::exists);
   const auto after = *pool_of(*store, pool);
   CHECK(after.algorithm == "sha256d");
   CHECK(after.divider == 2.5);
@@ -79,7 +80,7 @@ TEST_CASE("a pool is changed in all its values but its name and source, and its 
   CHECK(after.source == before.source);
   CHECK(store->user(name)->revision == revision + 1);
   CHECK(store->find_account(name)->routes[0].pool.divider == 2.5);
-  CHECK(store->change_pool(pool, [](pool_record& row) { row.divider.reset(); }).outcome == write_outcome::changed);
+  CHECK(store->change_pool(tester, pool, [](pool_record& row) { row.divider.reset(); }).outcome == write_outcome::changed);
   CHECK_FALSE(pool_of(*store, pool)->divider);
 }
 
@@ -90,9 +91,9 @@ TEST_CASE("a change of a pool that its values or its accounts do not bear is ref
   mine.pool = "mine.example:1";
   mine.algorithm = "scrypt";
   mine.verify = verify_level::full;
-  REQUIRE(store->add_pool(mine) == write_outcome::created);
+  REQUIRE(store->add_pool(tester, mine) == write_outcome::created);
   const auto refused = [&](const pool_edit& edit, const std::string& name = "mine.example:1") {
-    const auto result = store->change_pool(name, edit);
+    const auto result = store->change_pool(tester, name, edit);
     const auto now = *pool_of(*store, "mine.example:1");
     CHECK((now.algorithm == "scrypt" && now.verify == verify_level::full && now.mode == link_mode::dedicated));
     return result;
@@ -113,13 +114,13 @@ TEST_CASE("a change of a pool that its values or its accounts do not bear is ref
   const auto basic = refused([](auto& row) { row.verify = verify_level::basic; });
   CHECK(basic.outcome == write_outcome::unsupported);
   CHECK(basic.error.find(shared) != std::string::npos);
-  REQUIRE(store->remove_user(shared));
+  REQUIRE(store->remove_user(tester, shared));
   const std::vector<route_record> two{{mine.pool, "farm", "x"}, {"ltc.viabtc.io:3333", "farm", "x"}};
-  const auto both = store->register_user(two).name;
+  const auto both = store->register_user(tester, two).name;
   const auto mixed = refused(sets_algorithm("sha256d"));
   CHECK(mixed.outcome == write_outcome::unsupported);
   CHECK(mixed.error == "pool mine.example:1: accounts on it have pools of another algorithm than sha256d: " + both);
-  REQUIRE(store->remove_user(both));
+  REQUIRE(store->remove_user(tester, both));
   const auto single = add_account(*store, mine.pool, "farm", "x").name;
   const auto unspoken = refused([](auto& row) {
     row.algorithm = "kawpow";
@@ -127,7 +128,7 @@ TEST_CASE("a change of a pool that its values or its accounts do not bear is ref
   });
   CHECK(unspoken.outcome == write_outcome::unsupported);
   CHECK(unspoken.error.find("this proxy does not speak") != std::string::npos);
-  CHECK(store->change_pool(mine.pool, sets_algorithm("sha256d")).outcome == write_outcome::changed);
+  CHECK(store->change_pool(tester, mine.pool, sets_algorithm("sha256d")).outcome == write_outcome::changed);
   CHECK(store->find_account(single)->routes[0].pool.algorithm == "sha256d");
 }
 
@@ -137,20 +138,20 @@ TEST_CASE("a pool is removed when no account has it, and who looks at it first m
   std::vector<std::string> users;
   for (int i = 0; i < 5; ++i) users.push_back(add_account(*store, pool, "farm" + std::to_string(i), "x").name);
   std::ranges::sort(users);
-  const auto used = store->remove_pool(pool, unchecked);
+  const auto used = store->remove_pool(tester, pool, unchecked);
   CHECK(used.outcome == write_outcome::in_use);
   CHECK(used.error == "accounts have the pool: " + users[0] + ", " + users[1] + ", " + users[2] + " and 2 more");
-  for (const auto& name : users) store->remove_user(name);
+  for (const auto& name : users) store->remove_user(tester, name);
   std::string shown;
-  CHECK_THROWS_AS(store->remove_pool(pool,
+  CHECK_THROWS_AS(store->remove_pool(tester, pool,
                                      [&](const pool_record& row) {
                                        shown = row.pool + ' ' + row.algorithm;
                                        throw std::logic_error("not so");
                                      }),
                   std::logic_error);
   CHECK(shown == std::string(pool) + " sha256d");
-  CHECK(store->remove_pool(pool, unchecked).outcome == write_outcome::changed);
-  CHECK(store->remove_pool(pool, unchecked).outcome == write_outcome::unknown_pool);
+  CHECK(store->remove_pool(tester, pool, unchecked).outcome == write_outcome::changed);
+  CHECK(store->remove_pool(tester, pool, unchecked).outcome == write_outcome::unknown_pool);
   CHECK_FALSE(pool_of(*database.open(), pool));  // also after a restart
 }
 
@@ -160,9 +161,9 @@ TEST_CASE("an algorithm is changed, its aliases too, and the accounts that mine 
   const auto name = add_account(*store, pool, "farm", "x").name;
   const auto revision = store->user(name)->revision;
   const auto source = algorithm_of(*store, "sha256d")->source;
-  CHECK(store->change_algorithm("sha256d", [](info&) {}).outcome == write_outcome::exists);
+  CHECK(store->change_algorithm(tester, "sha256d", [](info&) {}).outcome == write_outcome::exists);
   CHECK(store
-            ->change_algorithm("sha256d",
+            ->change_algorithm(tester, "sha256d",
                                [](info& row) {
                                  row.name = "other";
                                  row.divider = 2;
@@ -179,34 +180,34 @@ TEST_CASE("an algorithm is changed, its aliases too, and the accounts that mine 
   CHECK(store->find_account(name)->routes[0].pool.divider == 2);
   CHECK_FALSE(algorithm_of(*store, "other"));
 
-  const auto taken = store->change_algorithm("sha256d", [](info& row) { row.aliases = {"fine", "x11"}; });
+  const auto taken = store->change_algorithm(tester, "sha256d", [](info& row) { row.aliases = {"fine", "x11"}; });
   CHECK(taken.outcome == write_outcome::conflict);
   CHECK(taken.error == "algorithm sha256d: another algorithm has the name or alias x11");
-  const auto silent = store->change_algorithm("sha256d", [](info& row) { row.speaks = stratumproxy::dialect::other; });
+  const auto silent = store->change_algorithm(tester, "sha256d", [](info& row) { row.speaks = stratumproxy::dialect::other; });
   CHECK(silent.outcome == write_outcome::unsupported);
   CHECK(silent.error.find(name) != std::string::npos);
-  CHECK(store->change_algorithm("new", [](info&) {}).outcome == write_outcome::unknown_algorithm);
-  CHECK(store->change_algorithm("", [](info&) {}).outcome == write_outcome::unknown_algorithm);
-  CHECK_THROWS_AS(store->change_algorithm("sha256d", [](info& row) { row.divider = -1; }), std::invalid_argument);
+  CHECK(store->change_algorithm(tester, "new", [](info&) {}).outcome == write_outcome::unknown_algorithm);
+  CHECK(store->change_algorithm(tester, "", [](info&) {}).outcome == write_outcome::unknown_algorithm);
+  CHECK_THROWS_AS(store->change_algorithm(tester, "sha256d", [](info& row) { row.divider = -1; }), std::invalid_argument);
   CHECK(algorithm_of(*store, "sha256d")->aliases == after.aliases);
 }
 
 TEST_CASE("an algorithm is removed with its aliases when no pool has it, and stays away") {
   const test_database database(GENERATE(from_range(store_test::kinds())));
   const auto store = database.open();
-  const auto used = store->remove_algorithm("sha256d", unchecked);
+  const auto used = store->remove_algorithm(tester, "sha256d", unchecked);
   CHECK(used.outcome == write_outcome::in_use);
   CHECK(used.error.starts_with("pools have the algorithm: "));
   info mine;
   mine.name = "mine";
   mine.aliases = {"myown"};
-  REQUIRE(store->add_algorithm(mine) == write_outcome::created);
-  CHECK_THROWS_AS(store->remove_algorithm("mine", [](const info&) { throw std::logic_error("not so"); }), std::logic_error);
-  CHECK(store->remove_algorithm("MINE", unchecked).outcome == write_outcome::changed);
-  CHECK(store->remove_algorithm("mine", unchecked).outcome == write_outcome::unknown_algorithm);
+  REQUIRE(store->add_algorithm(tester, mine) == write_outcome::created);
+  CHECK_THROWS_AS(store->remove_algorithm(tester, "mine", [](const info&) { throw std::logic_error("not so"); }), std::logic_error);
+  CHECK(store->remove_algorithm(tester, "MINE", unchecked).outcome == write_outcome::changed);
+  CHECK(store->remove_algorithm(tester, "mine", unchecked).outcome == write_outcome::unknown_algorithm);
   mine.name = "myown";
   mine.aliases = {};
-  CHECK(store->add_algorithm(mine) == write_outcome::created);
+  CHECK(store->add_algorithm(tester, mine) == write_outcome::created);
 }
 
 TEST_CASE("an import makes all its rows or none, and a second time changes nothing") {
@@ -227,10 +228,10 @@ TEST_CASE("an import makes all its rows or none, and a second time changes nothi
                    row.source = "page, 2026";
                  }},
                 {pool, [](pool_record& row) { row.login_template = "{user}"; }}};
-  const auto first = store->import_tables(rows);
+  const auto first = store->import_tables(tester, rows);
   CHECK(first.outcome == write_outcome::changed);
   CHECK((first.created == 2 && first.changed == 2 && first.unchanged == 1));
-  const auto second = store->import_tables(rows);
+  const auto second = store->import_tables(tester, rows);
   CHECK(second.outcome == write_outcome::exists);
   CHECK((second.created == 0 && second.changed == 0 && second.unchanged == 5));
   CHECK(algorithm_of(*store, "mine")->source == "page");
@@ -240,7 +241,7 @@ TEST_CASE("an import makes all its rows or none, and a second time changes nothi
 
   const auto refused = [&](write_outcome why, const std::string& text) {
     rows.algorithms.insert(rows.algorithms.begin(), {"brandnew", [](info& row) { row.divider = 1; }});
-    const auto result = store->import_tables(rows);
+    const auto result = store->import_tables(tester, rows);
     CHECK(result.outcome == why);
     CHECK(result.error == text);
     CHECK(result.created == 0);
@@ -267,15 +268,15 @@ TEST_CASE("what one database has another one takes over, and then has the same")
   const auto kind = GENERATE(from_range(store_test::kinds()));
   const test_database from(kind), into(kind);
   const auto source = from.open(), target = into.open();
-  REQUIRE(source->change_pool(pool, [](pool_record& row) { row.divider = 7; }).outcome == write_outcome::changed);
-  REQUIRE(target->remove_pool("ltc.viabtc.io:3333", unchecked).outcome == write_outcome::changed);
+  REQUIRE(source->change_pool(tester, pool, [](pool_record& row) { row.divider = 7; }).outcome == write_outcome::changed);
+  REQUIRE(target->remove_pool(tester, "ltc.viabtc.io:3333", unchecked).outcome == write_outcome::changed);
   table_import rows;
   for (const auto& each : source->algorithms()) rows.algorithms.emplace_back(each.name, [each](info& row) { row = each; });
   for (const auto& each : source->pools()) rows.pools.emplace_back(each.pool, [each](pool_record& row) { row = each; });
-  const auto result = target->import_tables(rows);
+  const auto result = target->import_tables(tester, rows);
   CHECK(result.error.empty());
   CHECK((result.created == 1 && result.changed == 1));
   CHECK(result.unchanged + 2 == rows.algorithms.size() + rows.pools.size());
-  CHECK(source->import_tables(rows).outcome == write_outcome::exists);
+  CHECK(source->import_tables(tester, rows).outcome == write_outcome::exists);
   CHECK(pool_of(*target, pool)->divider == 7);
 }

@@ -19,8 +19,11 @@
 
 #include "store/database_url.hpp"
 #include "store/store.hpp"
+#include "tester.hpp"
 
 namespace store_test {
+
+using stratumproxy::test::tester;
 
 /// A directory that goes away with its contents.
 class temporary_directory {
@@ -105,7 +108,7 @@ inline stratumproxyd::registration add_account(stratumproxyd::store& tables, std
                                                std::string_view password,
                                                std::optional<stratumproxy::link_mode> mode = std::nullopt) {
   const stratumproxyd::route_record route{std::string(pool), std::string(user), std::string(password)};
-  return tables.register_user(std::span(&route, 1), mode);
+  return tables.register_user(tester, std::span(&route, 1), mode);
 }
 
 /// Whether the feed tells, within the limit, that this account may have changed, or without a name that any may have. In PostgreSQL it

@@ -11,6 +11,7 @@ using namespace stratumproxyd;
 using namespace std::chrono_literals;
 using store_test::add_account;
 using store_test::test_database;
+using store_test::tester;
 
 namespace {
 
@@ -99,9 +100,9 @@ TEST_CASE("accounts are found by pool, by algorithm, and by how their name or a 
     pool_record row;
     row.pool = "ltc.f2pool.com:3335";
     row.algorithm = "scrypt";
-    REQUIRE(store->add_pool(row) == write_outcome::created);
+    REQUIRE(store->add_pool(tester, row) == write_outcome::created);
   }
-  const auto three = store->register_user(routes).name;
+  const auto three = store->register_user(tester, routes).name;
   const auto count = [&](auto&& change) {
     user_filter which;
     change(which);
@@ -178,15 +179,15 @@ TEST_CASE("accounts that nobody has seen for long are removed, but none that is 
   const auto live = add("live", long_ago, 5);
   store->add_totals("a", std::vector{total(unseen, 10)}, {});
 
-  auto removed = store->remove_unseen(since, {live, "x"}, 1);
+  auto removed = store->remove_unseen(tester, since, {live, "x"}, 1);
   REQUIRE(removed.size() == 1);
-  const auto rest = store->remove_unseen(since, {live}, 100);
+  const auto rest = store->remove_unseen(tester, since, {live}, 100);
   removed.insert(removed.end(), rest.begin(), rest.end());
   std::ranges::sort(removed);
   std::vector<std::string> expected{never, unseen};
   std::ranges::sort(expected);
   CHECK(removed == expected);
-  CHECK(store->remove_unseen(since, {live}, 100).empty());
+  CHECK(store->remove_unseen(tester, since, {live}, 100).empty());
   for (const auto& name : {seen, young, live}) CHECK(store->user(name));
   CHECK_FALSE(store->find_account(unseen));
   CHECK(store->totals("a").size() == 1);
@@ -209,5 +210,5 @@ TEST_CASE("the accounts of a database from before last_seen count as seen when i
   REQUIRE(user);
   CHECK(user->revision == 8);                  // of the route
   CHECK(user->last_seen > at(1'735'689'600));  // 2025
-  CHECK(store->remove_unseen(at(1'735'689'600), {}, 10).empty());
+  CHECK(store->remove_unseen(tester, at(1'735'689'600), {}, 10).empty());
 }
