@@ -72,6 +72,9 @@ class AccessApi(HouseTest):
         roles = [("boss", "admin"), ("desk", "register-only"), ("eyes", "read-only")]
         self.assertEqual([(row["name"], row["role"]) for row in rows], roles)
         self.assertTrue(all(row["created_at"] and row["last_used_at"] for row in rows), rows)
+        for token, who in (WEB_TOKEN, ("token-file", "admin")), (reader, ("eyes", "read-only")):
+            status = await self.ask(proxy, "GET", "/api/v1/status", token=token)
+            self.assertEqual((status["actor"], status["role"]), who)
         await self.ask(proxy, "POST", "/api/v1/tokens", {"name": "boss", "role": "admin"}, 409)
         await self.ask(proxy, "DELETE", "/api/v1/tokens/eyes", token=clerk, status=403)
         await self.ask(proxy, "DELETE", "/api/v1/tokens/eyes")
@@ -200,11 +203,10 @@ class AccessApi(HouseTest):
         await self.tell_nothing(proxy)
 
     async def test_an_open_server_is_closed_by_its_first_token(self):
-        bare = Daemon(db=self.database(), name="bare")
+        bare = Daemon(db=self.database(), name="bare", has_token=False)
         self.addAsyncCleanup(self._end, bare)
         command = bare.command()
-        at = command.index("--web.token-file")
-        bare.command = lambda: command[:at] + command[at + 2 :]
+        bare.command = lambda: command
         reachable = command.index("--web.addr") + 1
         command[reachable] = "0.0.0.0:0"
         await bare.launch()

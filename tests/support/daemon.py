@@ -76,6 +76,7 @@ class Daemon:
         stratum="127.0.0.1:0",
         web="127.0.0.1:0",
         arguments=(),
+        has_token=True,
     ):
         Daemon._count += 1
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spx-e2e-"))
@@ -84,6 +85,7 @@ class Daemon:
         self.threads, self.tag, self.files, self.log_level = threads, tag, files, log_level
         self.listen = {"stratum": stratum, "web": web}
         self.arguments = list(arguments)
+        self.has_token = has_token
         logs = pathlib.Path(LOGS) if LOGS else self.directory
         logs.mkdir(parents=True, exist_ok=True)
         self.log = logs / f"{name}-{os.getpid()}-{Daemon._count}.log"
@@ -107,11 +109,11 @@ class Daemon:
             self.listen["web"],
             "--db",
             self.db,
-            "--web.token-file",
-            str(self.directory / "token"),
             "--threads",
             str(self.threads),
         ]
+        if self.has_token:
+            command += ["--web.token-file", str(self.directory / "token")]
         if self.log_level:  # else the file's
             command += ["--log.level", self.log_level]
         if self.tag:

@@ -120,6 +120,7 @@ std::optional<http_response> access_rules::check(http_request& request, time_poi
     return http_error(403, std::string("the role of this token, ").append(name(bearer->role)).append(", does not allow that"));
   if (!bearer && (registers || tokens_.any())) return refuse_stranger(request, now);
   request.actor = bearer ? bearer->name : nobody_name;
+  request.role = name(bearer ? bearer->role : token_role::admin);
   return std::nullopt;
 }
 

@@ -29,7 +29,7 @@ class access_rules {
 
   void set_policy(const access_policy& policy);
 
-  /// An answer when the request must not be served; else its actor is set.
+  /// An answer when the request must not be served; else its actor and role are set.
   [[nodiscard]] std::optional<http_response> check(http_request& request, time_point now = std::chrono::steady_clock::now());
 
   /// Requests with a wrong token, since the start.

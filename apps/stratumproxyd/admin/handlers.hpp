@@ -32,7 +32,7 @@ http_response list_sessions(const api_context& context, const http_request& requ
 // operations_api.cpp
 http_response disconnect_worker(const api_context& context, const http_request& request);
 http_response move_worker(const api_context& context, const http_request& request);
-http_response show_status(const api_context& context);
+http_response show_status(const api_context& context, const http_request& request);
 http_response reload(const api_context& context, const http_request& request);
 
 // bans_api.cpp

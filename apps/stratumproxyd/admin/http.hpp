@@ -13,6 +13,7 @@ struct http_request {
   std::string method;
   std::string address;        ///< of the client, or of the proxy before it
   std::string actor;          ///< who asks, for the audit log; set by the guard
+  std::string role;           ///< what the actor may, as tokens have it; set by the guard, but not where anybody may register
   std::string path;           ///< as sent, without the query
   std::string host;           ///< as sent, with its port
   std::string origin;
@@ -36,7 +37,7 @@ struct http_response {
 /// Called on several threads at once.
 using http_handler = std::function<http_response(const http_request&)>;
 /// Called before the route is looked up and before the body is read. An answer ends the request; without one the handler
-/// finds the actor that was set here.
+/// finds the actor and the role that were set here.
 using http_guard = std::function<std::optional<http_response>(http_request&)>;
 
 /// The one shape of every error: {"name":"","error":"<text>"}.

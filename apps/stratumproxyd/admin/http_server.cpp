@@ -74,8 +74,8 @@ struct connection {
 
 // What this worker thread serves: the library does not hand its stream to the handlers.
 thread_local const exchange_stream* served_here = nullptr;
-// Who asks for it, as the guard found out.
-thread_local std::string actor_here;
+// Who asks for it and what they may, as the guard found out.
+thread_local std::string actor_here, role_here;
 
 // Browsers take Brotli as well, and the library prefers it, at its highest level: that takes seconds of a core for the list
 // of two thousand workers.
@@ -101,6 +101,7 @@ http_request to_request(const httplib::Request& from) {
   out.method = from.method;
   out.address = from.remote_addr;
   out.actor = actor_here;
+  out.role = role_here;
   out.path = from.target.substr(0, from.target.find('?'));
   out.host = from.get_header_value("Host");
   out.origin = from.get_header_value("Origin");
@@ -330,6 +331,7 @@ class http_server::impl {
     if (guard_) {
       auto refused = guard_(request);
       actor_here = std::move(request.actor);
+      role_here = std::move(request.role);
       if (refused) return refused;
     }
     std::string allowed;
@@ -512,6 +514,7 @@ class http_server::impl {
                            {limits_.body, limits_.answer, 8 * body_bytes});
     served_here = &stream;
     actor_here.clear();
+    role_here.clear();
     const bool answered = library_.exchange(stream, !keep);
     served_here = nullptr;
     if (stream.is_broken()) return false;

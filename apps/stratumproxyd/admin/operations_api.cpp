@@ -52,7 +52,7 @@ http_response move_worker(const api_context& context, const http_request& reques
   return http_error(500, "internal error");
 }
 
-http_response show_status(const api_context& context) {
+http_response show_status(const api_context& context, const http_request& request) {
   const auto status = context.live.status();
   const auto now = context.snapshot(metrics::scope::everything);
   if (!now) return http_error(503, "the counters cannot be read at the moment");
@@ -89,6 +89,8 @@ http_response show_status(const api_context& context) {
   if (status.reloaded_at.empty()) out.put_null("reloaded_at");
   else out.put("reloaded_at", status.reloaded_at);
   out.put("reload_error", status.reload_error);
+  out.put("actor", request.actor);
+  out.put("role", request.role);
   return out.done();
 }
 

@@ -173,6 +173,8 @@ TEST_CASE("the status is one answer, also while the database is away") {
   CHECK(json["reloaded_at"].IsNull());
   CHECK(std::string(json["database"].GetString()) == "up");
   CHECK(json["ready"].GetBool());
+  CHECK(std::string(json["actor"].GetString()) == "open");
+  CHECK(std::string(json["role"].GetString()) == "admin");
   web.database.down = true;
   const auto away = json_of(web.ask(get("/api/v1/status")));
   CHECK(std::string(away["database"].GetString()) == "down");
