@@ -7,6 +7,7 @@ const bars = 60;  // at most, side by side
 const widths = [30, 60, 120, 300, 600, 1800].map((seconds) => seconds * 1000);  // that a bar may stand for
 const tick_steps = [60, 120, 300, 600, 1800, 3600, 7200, 14_400].map((seconds) => seconds * 1000);
 const ticks = 7;  // at most, on the axis of time
+const longest_gap = 60_000;  // milliseconds, of what the page saw itself: where nobody looked for longer, nothing is known
 const charts = new Set();
 
 export const spans = [['15 min', 900], ['1 h', 3600], ['6 h', 21_600], ['24 h', 86_400]];
@@ -56,6 +57,9 @@ function common(tick_text, tip_text) {
 }
 
 const width_of_bars = (back) => widths.find((each) => back / each <= bars) ?? widths.at(-1);
+
+/** Of points of the proxy's history each stands for a step; the page's own are closer together. */
+const longest_step = (points) => Math.max(0, ...points.map((each) => each.step ?? 0));
 
 /** Averages over so much time that there are few bars. Each stands for a span of its own, so that only the last one changes. */
 function thinned(points, width) {
@@ -115,8 +119,7 @@ export class hashrate_chart extends drawn {
   constructor(canvas) {
     super(canvas, {
       type: 'line',
-      data: {datasets: [{data: [], borderWidth: 2, pointRadius: 0, pointHitRadius: 8, fill: 'origin', tension: 0.25,
-        spanGaps: 60_000}]},
+      data: {datasets: [{data: [], borderWidth: 2, pointRadius: 0, pointHitRadius: 8, fill: 'origin', tension: 0.25}]},
       options: common(format.round_hashrate, (item) => ` ${format.hashrate(item.parsed.y)}`),
     });
   }
@@ -128,6 +131,7 @@ export class hashrate_chart extends drawn {
     const [set] = this.chart.data.datasets;
     const known = points.filter((each) => each.hashrate !== null && each.hashrate !== undefined);
     set.data = known.map((each) => ({x: each.time, y: each.hashrate}));
+    set.spanGaps = Math.max(longest_gap, 1.5 * longest_step(known));
     set.pointRadius = known.length < 3 ? 3 : 0;
   }
 }
@@ -152,7 +156,7 @@ export class share_chart extends drawn {
     this.chart.options.plugins.legend.labels.color = colour('--muted');
   }
   put(points, back) {
-    const width = width_of_bars(back);
+    const width = Math.max(width_of_bars(back), longest_step(points));
     const few = thinned(points.filter((each) => each.accepted !== null && each.accepted !== undefined), width);
     const {x} = this.chart.options.scales;
     x.max = Math.ceil(x.max / width) * width;  // the last bar is whole, what it stands for is not over

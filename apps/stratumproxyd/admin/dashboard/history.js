@@ -15,7 +15,7 @@ async function fetch_history(what, back) {
   const {series, step} = await ask(`api/v1/history?${query}`);
   const of_a_minute = (count) => (count === undefined ? null : count / (step / 60));
   const points = series.map((row) => ({
-    time: (row.start + step / 2) * 1000, hashrate: row.hashrate,
+    time: (row.start + step / 2) * 1000, step: step * 1000, hashrate: row.hashrate,
     accepted: of_a_minute(row.accepted), rejected: of_a_minute(row.rejected), unknown: of_a_minute(row.unknown),
   }));
   // It begins where something was, not where the question did.
