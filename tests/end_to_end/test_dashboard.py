@@ -10,14 +10,14 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import browser
-from browser import Browser
 from canaries import POOL_PASSWORD, WEB_TOKEN
-from house import HouseTest, main
+from dashboard_house import QUICK_SPEED, ROWS, DashboardTest
+from house import main
 from waiting import LIMIT, SLOWNESS, at_most, until
 
 WORKERS = 2000
 IN_TIME = 100 * 5 * SLOWNESS  # milliseconds: 100 are meant; a loaded machine of a few cores takes more
-VIEWS = ("overview", "workers", "accounts", "pools", "events", "register")
+VIEWS = ("overview", "workers", "sessions", "accounts", "pools", "events", "bans", "audit", "status", "register")
 MARKUP = "<script>window.taken=1</script><img src=x onerror=window.taken=1>"
 HOSTILE = (
     MARKUP,
@@ -28,54 +28,9 @@ HOSTILE = (
     "{{7*7}} ${1}",
 )
 
-# Speeds that are known within seconds.
-QUICK_SPEED = {"metrics": {"window_seconds": 4, "interval_seconds": 1, "flush_seconds": 0.2}}
-
-# In the page: the rows that are drawn, and their names.
-IN_THE_PAGE = "window.seen = () => [...document.querySelectorAll('#view-workers tbody tr:not(.spacer)')];"
-ROWS = "return seen().map((row) => row.cells[0].textContent)"
-
 
 @unittest.skipIf(browser.WHY_NOT, browser.WHY_NOT)
-class Dashboard(HouseTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.page = Browser()
-        cls.addClassCleanup(cls.page.close)
-        cls.page.start()
-
-    async def asyncSetUp(self):
-        await self.page.fresh_page()
-        await self.page.before_scripts(IN_THE_PAGE)
-        self.addAsyncCleanup(self._end_page)
-
-    async def _end_page(self):
-        faults = await self.page.faults()
-        # What the proxy refuses is on the console whatever the page does with it.
-        self.assertEqual([each for each in faults if "Failed to load resource" not in each], [], "faults of the page")
-
-    async def house(self, **options):
-        self.proxy = await self.daemon(config=QUICK_SPEED, **options)
-        self.farm = await self.pool()
-        await self.proxy.add_pool(self.farm.address)
-
-    async def open_page(self, view="overview", token=WEB_TOKEN):
-        await self.page.go(f"http://{self.proxy.web}/#{view}")
-        await self.page.until("return !document.querySelector('#sign-in').hidden || location.hash === '#register'", "the page")
-        if token:
-            await self.sign_in(token)
-
-    async def sign_in(self, token):
-        await self.show("overview")
-        await self.page.until("return !document.querySelector('#sign-in').hidden", "the form for the token")
-        await self.page.type("#token", token)
-        await self.page.click("#sign-in button")
-        await self.page.until("return !document.querySelector('#sign-out').hidden", "signed in")
-
-    async def show(self, view):
-        await self.page.run("location.hash = arguments[0]", view)
-        await self.page.until("return !document.querySelector(`#view-${arguments[0]}`).hidden", f"the view {view}", view)
-
+class Dashboard(DashboardTest):
     async def test_the_path_of_a_newcomer(self):
         """Open, register, start the miner with the shown command line, see its hashrate."""
         await self.house()
@@ -163,7 +118,7 @@ class Dashboard(HouseTest):
         await self.proxy.add_pool(other.address)
         await self.open_page("register", token=None)
         row = "#register fieldset:nth-child({}) "
-        await self.page.click("#more-pools")
+        await self.page.click("#register .more-pools")
         for number, (pool, weight) in enumerate(((self.farm.address, 70), ("nobody.example:3333", 30)), 1):
             for name, text in (("pool", pool), ("user", f"wallet{number}"), ("weight", str(weight))):
                 await self.page.type(row.format(number) + f"[name={name}]", text)
@@ -181,28 +136,36 @@ class Dashboard(HouseTest):
 
     async def test_hostile_names_are_text(self):
         """Of the miner, of the pool, and, since the proxy lets few of them through, of an API that says anything."""
-        await self.house()
+        await self.house(config={"session": {"grace_seconds": 600}})
         name = await self.proxy.register(self.farm.address)
         miner = await self.miner(self.proxy, name, "rig-script", agent=MARKUP[:120])
+        lost = await self.miner(self.proxy, name, "lost")
+        lost.reset()
+        await self.ask("POST", "/api/v1/bans", {"subject": "192.0.2.1", "reason": MARKUP}, 201)
         link = await self.farm.link()
         link.push("client.show_message", [MARKUP])
-        _, text = await self.proxy.call("GET", "/api/v1/workers")
-        (worker,) = json.loads(text)["workers"]
-        self.assertIn("<script>", worker["agent"])
+
+        async def both():
+            rows = {each["rig"]: each for each in (await self.ask("GET", "/api/v1/workers"))["workers"]}
+            return rows if not rows["lost"]["up"] else None
+
+        workers = await until(both, "the kept session")
+        self.assertIn("<script>", workers["rig-script"]["agent"])
 
         await self.page.before_scripts(f"""
           const real = window.fetch, hostile = {json.dumps(HOSTILE)};
           window.fetch = async (path, options) => {{
             const answer = await real(path, options);
-            if (!/api.v1.(workers|links|events)/.test(path) || !answer.ok) return answer;
+            if (!/api.v1.(workers|links|events|sessions|bans|audit)/.test(path) || !answer.ok) return answer;
             const said = await answer.json();
-            for (const list of ['workers', 'links', 'events']) {{
+            for (const list of ['workers', 'links', 'events', 'sessions', 'bans', 'audit']) {{
               const [row] = said[list] ?? [];
               if (!row || row.link > 1000) continue;
               hostile.forEach((text, i) => {{
                 const bad = {{...row}};
-                for (const key of Object.keys(row)) if (typeof row[key] === 'string' && key !== 'time') bad[key] = text;
-                said[list].push({{...bad, seq: row.seq + i + 1, link: 1001 + i, worker: text}});
+                for (const key of Object.keys(row))
+                  if (typeof row[key] === 'string' && !['time', 'at', 'created_at'].includes(key)) bad[key] = text;
+                said[list].push({{...bad, seq: row.seq + i + 1, id: row.id + i + 1, link: 1001 + i, worker: text}});
               }});
             }}
             return new Response(JSON.stringify(said), {{headers: {{'Content-Type': 'application/json'}}}});
@@ -210,11 +173,11 @@ class Dashboard(HouseTest):
         """)
         await self.open_page("workers")
         await self.show("workers")
-        await self.page.until(f"return ({ROWS[7:]}).length === arguments[0]", "the hostile workers", 1 + len(HOSTILE))
+        await self.page.until(f"return ({ROWS[7:]}).length === arguments[0]", "the hostile workers", 2 + len(HOSTILE))
         agents = await self.page.run(
             "return seen().map((row) => row.cells[8].textContent)",
         )
-        self.assertEqual(sorted(agents), sorted((worker["agent"], *HOSTILE)))
+        self.assertEqual(sorted(agents), sorted((*(each["agent"] for each in workers.values()), *HOSTILE)))
         wide = "return document.documentElement.scrollWidth - innerWidth"
         for view in VIEWS:
             await self.show(view)
@@ -222,15 +185,40 @@ class Dashboard(HouseTest):
         await self.show("events")
         said = "return [...document.querySelectorAll('#view-events td')].some((cell) => cell.textContent.includes('<script>'))"
         await self.page.until(said, "what the pool said")
+        for view, shown, more in ("sessions", "name", len(HOSTILE) + 1), ("bans", "reason", len(HOSTILE) + 1), ("audit", "detail", None):
+            await self.show(view)
+            there = (
+                f"const at = [...document.querySelectorAll('#view-{view} th')].findIndex((each) => each.dataset.id === '{shown}');"
+                f"return [...document.querySelectorAll('#view-{view} tbody tr:not(.spacer)')].map((row) => row.cells[at].textContent)"
+            )
+            texts = await self.page.until(
+                f"const texts = (() => {{ {there} }})(); return arguments[0].every((each) => texts.includes(each)) && texts",
+                f"the hostile {view}", HOSTILE,
+            )
+            if more:
+                self.assertEqual(len(texts), more)
+            for number in range(more or 0):
+                await self.page.run(f"document.querySelectorAll('#view-{view} td.action button')[arguments[0]].click()", number)
+                self.assertLessEqual(await self.page.run(wide), 0, f"the dialog of row {number} of {view}")
+                inner = "const box = document.querySelector('dialog'); return box.scrollWidth - box.clientWidth"
+                self.assertLessEqual(await self.page.run(inner), 0, f"the dialog of row {number} of {view}")
+                await self.press("Cancel", "dialog")
         await self.show("workers")
-        for number in range(len(HOSTILE) + 1):
+        for number in range(len(HOSTILE) + 2):
             await self.page.run(
                 "seen()[arguments[0]].querySelector('button').click()",
                 number,
             )
             self.assertLessEqual(await self.page.run(wide), 0, f"the drawer of row {number}")
+            for button in "Disconnect", "Move", "Ban its address":
+                await self.press(button, "aside")
+                self.assertLessEqual(await self.page.run(wide), 0, f"{button} of row {number}")
+                await self.press("Cancel", "dialog")
+        grown = "script, img, svg, h1"
         self.assertEqual(
-            await self.page.run("return [window.taken, document.querySelectorAll('main script, main img, main svg, main h1, aside img, aside script').length]"),
+            await self.page.run(
+                f"return [window.taken, document.querySelectorAll(':is(main, aside, dialog, datalist) :is({grown})').length]"
+            ),
             [None, 0],
         )
         miner.close()
@@ -328,6 +316,30 @@ class Dashboard(HouseTest):
         await self.page.until("return !document.querySelector('#sign-in').hidden", "signed out")
         self.assertEqual(await self.page.run("return [sessionStorage.getItem('token'), document.querySelector('#count-workers').textContent]"), [None, ""])
 
+    async def test_a_late_refusal_does_not_sign_out(self):
+        """One of a request that went before the token was typed."""
+        await self.house()
+        await self.page.before_scripts("""
+          const real = window.fetch;
+          window.late = new Promise((done) => { window.let_go = done; });
+          window.fetch = async (path, options) => {
+            const answer = await real(path, options);
+            if (path.startsWith("api/v1/events") && !options.headers.Authorization) {
+              await late;
+              window.held = true;
+            }
+            return answer;
+          };
+        """)
+        await self.open_page()
+        await self.page.until("return document.querySelector('#connection').textContent === 'live'", "live")
+        await self.page.run("let_go()")
+        await self.page.until("return window.held", "the late refusal")
+        asked = "return performance.getEntriesByType('resource').filter((each) => each.name.includes('/workers')).length"
+        before = await self.page.run(asked)
+        await self.page.until(f"return (() => {{ {asked} }})() > arguments[0] + 1", "it goes on", before)
+        self.assertEqual(await self.page.run("return sessionStorage.getItem('token')"), WEB_TOKEN)
+
     async def test_an_outage_of_the_proxy_is_said_and_ends(self):
         await self.house()
         await self.open_page()
@@ -384,6 +396,8 @@ class Dashboard(HouseTest):
         await self.page.prefer("light")
         self.assertEqual(await self.page.run(look), [dark, "Theme: dark"])
 
+        # Tables with rows in them, which would be too wide sooner than an empty one.
+        await self.ask("POST", "/api/v1/bans", {"subject": "2001:db8:1234:5678::/64", "reason": "floods with logins"}, 201)
         await self.page.resize(360, 740, mobile=True)
         for view in VIEWS:
             await self.show(view)
@@ -403,6 +417,15 @@ class Dashboard(HouseTest):
         self.assertGreater(sum(width for _, width, _ in cells), 300, "the table has the width of the phone")
         await self.page.click("#view-workers tbody tr:not(.spacer) button")
         self.assertLessEqual(await self.page.run("return Math.max(document.documentElement.scrollWidth, document.querySelector('#drawer').scrollWidth)"), 360)
+        await self.show("accounts")
+        await self.page.click("#view-accounts tbody tr:not(.spacer) button")
+        await self.press("Change", "aside")
+        await self.page.until("return document.querySelector('dialog')", "the form")
+        await self.press("Add a fall-back or a second pool", "dialog")
+        self.assertEqual(await self.page.run(
+            "const box = document.querySelector('dialog'), {left, right, bottom} = box.getBoundingClientRect();"
+            "return [box.scrollWidth <= box.clientWidth, left >= 0, right <= innerWidth, bottom <= innerHeight]"
+        ), [True] * 4, "the form fits on the phone")
 
     async def test_what_the_proxy_kept_is_shown(self):
         """Its history goes before what the page saw, and its list has accounts that never mined. A stand-in gives both."""
@@ -420,8 +443,9 @@ class Dashboard(HouseTest):
               asked.push(query);
               const none = {{sent: 0, accepted: 0, rejected: 0, unknown: 0, hashrate: 0}};
               const some = {{sent: 10, accepted: 9, rejected: 1, unknown: 0, hashrate: 1e12}};
-              const series = [...Array(30).keys()].map((i) => ({{start: started + 60 * i, ...(i < 5 ? none : some)}}));
-              return said({{from: started, to: started + 1800, step: 60, series, error: ''}});
+              const step = query.startsWith('user=') && !query.includes('worker=') ? 300 : 60;
+              const series = [...Array(1800 / step).keys()].map((i) => ({{start: started + step * i, ...(step * i < 300 ? none : some)}}));
+              return said({{from: started, to: started + 1800, step, series, error: ''}});
             }}
             if (route === 'api/v1/users' && !options.body)
               return said({{users: ['{name}', 'feedfeedfeedfeed'].map((name) => ({{name, last_seen: '2026-01-02T03:04:05Z'}})), next: ''}});
@@ -452,6 +476,12 @@ class Dashboard(HouseTest):
             "return asked.some((query) => query.startsWith(`user=${arguments[0]}&from=`))",
             "the account's history", name,
         )
+        # Of steps of five minutes one line is drawn, and no bar between the others.
+        drawer = "Chart.getChart(document.querySelectorAll('#drawer canvas')[arguments[0]]).data.datasets[0]"
+        await self.page.until(f"return {drawer}.data[0]?.y === 1e12", "the history in its chart", 0)
+        self.assertGreater(await self.page.run(f"return {drawer}.spanGaps", 0), 300_000)
+        times = await self.page.run(f"return {drawer}.data.map((bar) => bar.x)", 1)
+        self.assertTrue(all(after - before >= 300_000 for before, after in zip(times, times[1:])), times)
         await self.show("workers")
         await self.page.click("#view-workers tbody tr:not(.spacer) button")
         await self.page.until(

@@ -9,7 +9,9 @@ let table;
 
 const last_seen = (row) => (row.workers ? Date.now() : Date.parse(row.listed?.last_seen ?? '') || 0);
 
-export const state_of = (row) => (row.workers ? 'mining' : row.kept ? 'kept' : 'idle');
+/** Of a removed one the share totals stay. */
+export const state_of = (row) =>
+  (row.workers ? 'mining' : row.kept ? 'kept' : data.listed_users && !row.listed ? 'removed' : 'idle');
 
 const columns = [
   {id: 'name', label: 'Account', kind: 'main', text: (row) => row.name},

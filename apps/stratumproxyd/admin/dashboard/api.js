@@ -12,9 +12,10 @@ try {
 }
 
 export class refused extends Error {
-  constructor(status, text) {
+  constructor(status, text, is_outdated) {
     super(text);
     this.status = status;
+    this.is_outdated = is_outdated;  // it was asked with another token than the one that is kept now
   }
 }
 
@@ -30,10 +31,12 @@ export function set_token(text) {
   }
 }
 
-async function request(path, {method = 'GET', body} = {}) {
+async function request(path, {method = 'GET', body, if_match} = {}) {
   const headers = {};
-  if (token) headers.Authorization = `Bearer ${token}`;
+  const sent = token;
+  if (sent) headers.Authorization = `Bearer ${sent}`;
   if (body) headers['Content-Type'] = 'application/json';
+  if (if_match) headers['If-Match'] = if_match;
   const answer = await fetch(path, {
     method, headers, body: body && JSON.stringify(body), cache: 'no-store', credentials: 'omit', redirect: 'error',
     signal: AbortSignal.timeout(limit),
@@ -46,10 +49,15 @@ async function request(path, {method = 'GET', body} = {}) {
   } catch {
     // Not the proxy's own answer: something stands between.
   }
-  throw new refused(answer.status, said || `the proxy answers ${answer.status}`);
+  throw new refused(answer.status, said || `the proxy answers ${answer.status}`, sent !== token);
 }
 
 export const ask = async (path, options) => (await request(path, options)).json();
+/** A row, and the tag that says that it is still the same. */
+export async function ask_tagged(path) {
+  const answer = await request(path);
+  return {row: await answer.json(), tag: answer.headers.get('ETag')};
+}
 export const ask_text = async (path) => (await request(path)).text();
 
 /** All rows of a list, page by page. */

@@ -1,7 +1,9 @@
 // The page: which view is shown, signing in and out, and what is drawn when something is new.
 
 import * as accounts from './accounts.js';
-import {build, data, gauge, has_token, on_change, show_view, sign_in, sign_out, start} from './data.js';
+import * as audit from './audit.js';
+import * as bans from './bans.js';
+import {build, data, gauge, has_token, may_change, on_change, show_view, sign_in, sign_out, start} from './data.js';
 import * as detail from './detail.js';
 import {by_id, set_state, set_text} from './dom.js';
 import * as events from './events.js';
@@ -9,10 +11,12 @@ import * as format from './format.js';
 import * as overview from './overview.js';
 import * as pools from './pools.js';
 import * as register from './register.js';
+import * as sessions from './sessions.js';
+import * as status from './status.js';
 import * as workers from './workers.js';
 
-const views = {overview, workers, accounts, pools, events, register};
-const closed_without_token = ['workers', 'accounts', 'pools', 'events'];
+const views = {overview, workers, sessions, accounts, pools, events, bans, audit, status, register};
+const open_without_token = ['overview', 'register'];
 let current = 'overview';
 
 function show() {
@@ -31,9 +35,11 @@ function show() {
 }
 
 function render_frame() {
-  const closed = !data.is_signed_in && closed_without_token.includes(current);
+  const closed = !data.is_signed_in && !open_without_token.includes(current);
   for (const name of Object.keys(views)) by_id(`view-${name}`).hidden = name !== current || closed;
   by_id('sign-in').hidden = data.is_signed_in || current === 'register';
+  const may = may_change();
+  document.body.dataset.may = may === undefined ? '' : may ? 'change' : 'read';
   by_id('sign-out').hidden = !has_token() || !data.is_signed_in;
   set_text(by_id('count-workers'), data.workers.length ? format.count(data.workers.length) : '');
   set_text(by_id('count-accounts'), data.accounts.length ? format.count(data.accounts.length) : '');

@@ -17,19 +17,25 @@ const of_the_page = [
 const of_workers = ['proxy_worker_speed', 'proxy_worker_up'];
 const most_events = 2000;
 
+/** What only those see who are let in. */
+const nothing = () => ({
+  workers: [], links: [], events: [],  // events: newest first
+  listed_users: null,  // of GET /api/v1/users, where it is
+  sessions: [], bans: [], audit: [], audit_next: '',  // audit: newest first, and what its next page is asked with
+  status: null,        // of GET /api/v1/status
+});
+
 export const data = {
   is_signed_in: true,  // until the proxy says that it wants a token
   trouble: '',         // why there is nothing new
   updated: null,
   proxy: {},           // of /dashboard.json
-  workers: [],
+  ...nothing(),
   workers_known: false,
   accounts: [],
   pools: [],           // those in use first
-  links: [],
   known_pools: [],
-  listed_users: null,  // of GET /api/v1/users, where it is
-  events: [],          // newest first
+  known_algorithms: [],
   rejects: [],         // [{reason, count}]
   totals: {accepted: 0, rejected: 0, unknown: 0, sent: 0},
   algorithms: [],      // [{name, hashrate, workers}]
@@ -54,13 +60,11 @@ function set_trouble(what, text) {
 }
 
 function on_error(what, error) {
+  if (error.is_outdated) return;
   if (error instanceof refused && error.status === 401) {
     data.is_signed_in = false;
     set_token('');
-    data.workers = [];
-    data.links = [];
-    data.events = [];
-    data.listed_users = null;
+    Object.assign(data, nothing());
     troubles.clear();
     data.trouble = '';
     combine();
@@ -108,6 +112,10 @@ async function look_at_metrics() {
 async function look_at_pools() {
   data.known_pools = (await ask('api/v1/pools')).pools;
   combine();
+}
+
+async function look_at_algorithms() {
+  data.known_algorithms = (await ask('api/v1/algorithms')).algorithms;
 }
 
 async function look_at_users() {
@@ -208,38 +216,44 @@ function note_totals() {
 
 export const gauge = (name) => rows(name)[0]?.value;
 export const build = () => rows('proxy_build_info')[0]?.labels ?? {};
+/** Whether whoever looks may also change things: yes, no, or not known yet. */
+export const may_change = () => (data.is_signed_in && data.status ? data.status.role === 'admin' : undefined);
 
 // --- who asks when
 
-function asking(what, work, options) {
+const pollers = new Map();
+
+/** `work` is done again and again, with a `view` only while that one is shown. What is not open to all waits for the token. */
+export function asking(what, work, {every, view, is_open = false}) {
   const ask_once = async () => {
     await work();
     data.updated = Date.now();
     set_trouble(what, '');
     tell();
   };
-  return new poller(ask_once, {...options, on_error: (error) => on_error(what, error)});
+  const is_wanted = () => (is_open || data.is_signed_in) && (!view || data.view === view);
+  pollers.set(what, {view, poller: new poller(ask_once, {every, is_wanted, on_error: (error) => on_error(what, error)})});
 }
 
-const is_wanted = () => data.is_signed_in;
-const pollers = {
-  metrics: asking('metrics', look_at_metrics, {every: 4000}),
-  workers: asking('workers', look_at_workers, {every: 3000, is_wanted}),
-  events: asking('events', look_at_events, {every: 3000, is_wanted}),
-  pools: asking('pools', look_at_pools, {every: 30_000, is_wanted}),
-  users: asking('users', look_at_users, {every: 15_000, is_wanted}),
-  links: asking('links', look_at_links, {every: 4000, is_wanted: () => data.is_signed_in && data.view === 'pools'}),
-  proxy: asking('proxy', look_at_proxy, {every: 60_000}),
-};
+asking('metrics', look_at_metrics, {every: 4000, is_open: true});
+asking('workers', look_at_workers, {every: 3000});
+asking('events', look_at_events, {every: 3000});
+asking('pools', look_at_pools, {every: 30_000});
+asking('algorithms', look_at_algorithms, {every: 30_000, view: 'pools'});
+asking('users', look_at_users, {every: 15_000});
+asking('links', look_at_links, {every: 4000, view: 'pools'});
+asking('proxy', look_at_proxy, {every: 60_000, is_open: true});
 
 export function start() {
-  for (const each of Object.values(pollers)) each.now();
+  for (const each of pollers.values()) each.poller.now();
 }
 
 export function show_view(name) {
   data.view = name;
-  if (name === 'pools') pollers.links.now();
-  else set_trouble('links', '');
+  for (const [what, each] of pollers) {
+    if (each.view === name) each.poller.now();
+    else if (each.view) set_trouble(what, '');
+  }
 }
 
 export const refresh = () => start();

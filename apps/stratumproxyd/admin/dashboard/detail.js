@@ -1,15 +1,20 @@
-// The drawer: all that is known of one worker, account or pool, with its charts.
+// The drawer: all that is known of one worker, account, pool or algorithm, with its charts, and what can be done with it.
 
 import {ask, refused} from './api.js';
+import {change_account, remove_account} from './account_change.js';
 import {state_of} from './accounts.js';
+import {change_algorithm, remove_algorithm} from './algorithm_change.js';
+import {add_ban, host_of} from './bans.js';
 import {hashrate_chart, share_chart, use_as_span_choice} from './charts.js';
 import {data} from './data.js';
-import {by_id, make, patch_facts, patch_list, set_state, set_text} from './dom.js';
+import {by_id, make, patch_facts, patch_list, read_only_note, set_state, set_text} from './dom.js';
 import * as format from './format.js';
 import {points_of} from './history.js';
+import {change_pool, remove_pool} from './pool_change.js';
+import {disconnect_worker, move_worker} from './worker_change.js';
 
 const ask_every = 5_000;  // milliseconds
-const titles = {worker: 'Worker', user: 'Account', pool: 'Pool'};
+const titles = {worker: 'Worker', user: 'Account', pool: 'Pool', hash: 'Algorithm'};
 
 let shown = null;  // {kind, key}
 let parts;
@@ -22,12 +27,14 @@ export function create() {
   const close_button = make('button', {type: 'button', className: 'quiet close', textContent: 'Close', on: {click: close}});
   parts = {
     kind: make('p', {className: 'kind'}), title: make('h2', {className: 'name'}), facts: make('dl', {className: 'facts'}),
+    actions: make('div', {className: 'actions changing'}), fault: make('p', {className: 'fault', role: 'alert'}),
     routes: make('div', {className: 'routes'}), span: make('select', {ariaLabel: 'How far back'}),
     hashrate: make('canvas', {role: 'img', ariaLabel: 'Hashrate over time'}),
       shares: make('canvas', {role: 'img', ariaLabel: 'Shares per minute over time'}),
   };
   parts.routes_title = make('h3', {textContent: 'Its pools'});
   root.append(make('div', {className: 'drawer-top'}, make('div', {}, parts.kind, parts.title), close_button),
+    parts.actions, parts.fault, read_only_note(),
     make('div', {className: 'chart-bar'}, make('label', {}, 'Last ', parts.span)),
     make('figure', {}, make('figcaption', {textContent: 'Hashrate'}), make('div', {className: 'chart low'}, parts.hashrate)),
     make('figure', {}, make('figcaption', {textContent: 'Shares per minute'}),
@@ -36,7 +43,9 @@ export function create() {
   parts.hashrate_chart = new hashrate_chart(parts.hashrate);
   parts.share_chart = new share_chart(parts.shares);
   use_as_span_choice(parts.span, render);
-  document.addEventListener('keydown', (event) => { if (event.key === 'Escape') close(); });
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && !document.querySelector('dialog[open]')) close();
+  });
 }
 
 export function open(kind, key) {
@@ -44,8 +53,11 @@ export function open(kind, key) {
   shown = {kind, key};
   account = null;
   asked = 0;
+  set_text(parts.fault, '');
   by_id('drawer').hidden = false;
   document.body.classList.add('has-drawer');
+  parts.actions.replaceChildren(...kinds[kind].actions.map(([label, act]) =>
+    make('button', {type: 'button', className: 'quiet', textContent: label, on: {click: () => start(act)}})));
   render();
   by_id('drawer').querySelector('.close').focus();
 }
@@ -102,11 +114,39 @@ function pool_facts(row) {
   ];
 }
 
-const kinds = {
-  worker: {find: (key) => data.workers.find((each) => each.key === key), facts: worker_facts},
-  user: {find: (key) => data.accounts.find((each) => each.name === key), facts: user_facts},
-  pool: {find: (key) => data.pools.find((each) => each.name === key), facts: pool_facts},
+const find_algorithm = (key) => {
+  const known = data.known_algorithms.find((each) => each.name === key);
+  return known && {...known, ...data.algorithms.find((each) => each.name === key)};
 };
+
+const algorithm_facts = (row) => [
+  ...(row.workers === undefined ? [] :
+    [['Hashrate', format.hashrate(row.hashrate)], ['Workers', String(row.workers)], ...shares_of(row)]),
+  ['Divider', String(row.divider)], ['Also known as', row.aliases.join(', ')], ['Dialect', row.dialect],
+  ['Position of the coinbase', String(row.coinb1_index)], ['Source', row.source],
+];
+
+const kinds = {
+  worker: {find: (key) => data.workers.find((each) => each.key === key), facts: worker_facts,
+    actions: [['Disconnect', disconnect_worker], ['Move', move_worker],
+      ['Ban its address', (row) => add_ban(host_of(row.worker))]]},
+  user: {find: (key) => data.accounts.find((each) => each.name === key), facts: user_facts,
+    actions: [['Change', change_account], ['Ban', (row) => add_ban(row.name)], ['Remove', remove_account]]},
+  pool: {find: (key) => data.pools.find((each) => each.name === key), facts: pool_facts,
+    actions: [['Change', change_pool], ['Remove', remove_pool]]},
+  hash: {find: find_algorithm, facts: algorithm_facts, actions: [['Change', change_algorithm], ['Remove', remove_algorithm]]},
+};
+
+/** `act` is given the row, and what to do when it is gone. */
+async function start(act) {
+  const row = kinds[shown.kind].find(shown.key);
+  set_text(parts.fault, '');
+  try {
+    if (row) await act(row, close);
+  } catch (error) {
+    set_text(parts.fault, error instanceof refused ? error.message : 'The proxy does not answer');
+  }
+}
 
 async function ask_for_account(name) {
   if (performance.now() - asked < ask_every) return;
@@ -146,12 +186,15 @@ export function render() {
   set_text(parts.kind, titles[kind]);
   if (!row) {
     set_text(parts.kind, `${titles[kind]}, not here any more`);
+    parts.actions.hidden = true;
     return;
   }
   set_text(parts.title, row.name);
+  parts.actions.hidden = kind === 'user' && state_of(row) === 'removed';
   const seen = kind === 'worker' ? data.series.of(key) : data.totals_series.of(`${kind} ${key}`);
   // Of a worker without a name of its own the proxy keeps no history.
-  const what = kind !== 'worker' ? {[kind]: row.name} : row.rig ? {user: row.user, worker: row.rig} : null;
+  const what = kind !== 'worker' ? {[kind === 'hash' ? 'algorithm' : kind]: row.name} :
+    row.rig ? {user: row.user, worker: row.rig} : null;
   const points = what ? points_of(what, seen, render) : seen;
   parts.hashrate_chart.show(points);
   parts.share_chart.show(points);

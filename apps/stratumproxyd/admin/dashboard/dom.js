@@ -11,6 +11,31 @@ export function make(tag, {data, on, ...properties} = {}, ...children) {
   return node;
 }
 
+/** An input under its label. */
+export function field(label, properties, note) {
+  const input = make('input', {autocomplete: 'off', spellcheck: false, ...properties});
+  return make('label', {}, label, input, ...(note ? [make('small', {textContent: note})] : []));
+}
+
+/** A <select> under its label; `options` are pairs of text and value. */
+export function choice(label, name, options, value) {
+  const select = make('select', {name}, ...options.map(([text, each]) => new Option(text, String(each))));
+  select.value = String(value);
+  return make('label', {}, label, select);
+}
+
+/** A box before its label. */
+export const check = (label, name, checked = false) =>
+  make('label', {className: 'check'}, make('input', {type: 'checkbox', name, checked}), label);
+
+/** In place of what would change something, for whoever has a token that may only read. */
+export const read_only_note = () =>
+  make('span', {className: 'muted reading-only', textContent: 'This token may only read: nothing can be changed with it.'});
+
+/** For a table: the button that adds a row, or why there is none. */
+export const changing_tools = (textContent, click) =>
+  [make('button', {type: 'button', className: 'quiet changing', textContent, on: {click}}), read_only_note()];
+
 /** Writes only what is different, so that nothing flickers and a selection stays. */
 export function set_text(node, text) {
   if (node.textContent !== text) node.textContent = text;

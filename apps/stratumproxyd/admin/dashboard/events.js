@@ -7,8 +7,6 @@ import {data_table} from './table.js';
 
 let table;
 
-const day = 86_400_000;
-const time_of = (row) => (Date.now() - row.at < day / 2 ? format.clock(row.at) : format.date_and_time(row.at));
 const joined = (...texts) => texts.filter(Boolean).join(' · ');
 
 /** The newest events for the overview: what happens to a whole farm at once is one line, with how often. */
@@ -43,7 +41,7 @@ export function fill_event_line(node, {row, count}) {
 }
 
 const columns = [
-  {id: 'time', label: 'Time', first: 'down', text: time_of, value: (row) => row.seq},
+  {id: 'time', label: 'Time', first: 'down', text: (row) => format.recent_time(row.at), value: (row) => row.seq},
   {id: 'level', label: 'Level', kind: 'badge', text: (row) => row.level, state: (row) => row.level},
   {id: 'event', label: 'What', text: (row) => format.words(row.event)},
   {id: 'account', label: 'Account', wide: true, text: (row) => row.account ?? ''},

@@ -54,5 +54,7 @@ export function date_and_time(time) {
   const at = new Date(time);
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock(time)}`;
 }
+/** Without the date where that goes without saying. */
+export const recent_time = (time) => (Date.now() - time < 43_200_000 ? clock(time) : date_and_time(time));
 
 export const words = (name) => String(name).replaceAll('_', ' ');

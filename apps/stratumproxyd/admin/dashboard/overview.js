@@ -50,7 +50,7 @@ function tiles() {
       state: up === used.length ? '' : 'bad'},
     {
       key: 'shares', label: 'Shares accepted', value: format.percent(totals.accepted, judged),
-      note: `${format.count(totals.rejected)} rejected, ${format.count(totals.unknown)} unknown`,
+      note: `${format.count(totals.rejected)} rejected${totals.unknown ? `, ${format.count(totals.unknown)} unknown` : ''}`,
     },
   ];
 }

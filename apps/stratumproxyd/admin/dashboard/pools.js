@@ -1,13 +1,16 @@
-// Pools, and the connections to them.
+// Pools, the connections to them, and the algorithms that they have.
 
+import {add_algorithm} from './algorithm_change.js';
 import {data} from './data.js';
-import {by_id, make} from './dom.js';
+import {by_id, changing_tools, make} from './dom.js';
 import * as format from './format.js';
 import {worst_first} from './overview.js';
+import {add_pool} from './pool_change.js';
 import {data_table} from './table.js';
 
 let pools;
 let links;
+let algorithms;
 
 const pool_columns = [
   {id: 'name', label: 'Pool', kind: 'main', text: (row) => row.name},
@@ -44,17 +47,29 @@ const link_columns = [
     text: (row) => format.milliseconds(row.round_trip_seconds), value: (row) => row.round_trip_seconds},
 ];
 
+const algorithm_columns = [
+  {id: 'name', label: 'Algorithm', kind: 'main', text: (row) => row.name},
+  {id: 'pools', label: 'Pools', kind: 'number', text: (row) => format.count(row.pools), value: (row) => row.pools},
+  {id: 'divider', label: 'Divider', kind: 'number', text: (row) => String(row.divider), value: (row) => row.divider},
+  {id: 'dialect', label: 'Dialect', narrow: true, text: (row) => row.dialect},
+  {id: 'aliases', label: 'Also known as', wide: true, text: (row) => row.aliases.join(', ')},
+  {id: 'source', label: 'Source', wide: true, text: (row) => row.source},
+];
+
 export function create(open) {
   const root = by_id('view-pools');
   const upper = make('div', {className: 'half'});
   const lower = make('div', {className: 'half'});
-  root.append(make('h2', {textContent: 'Pools'}), upper, make('h2', {textContent: 'Links'}), lower);
+  const lowest = make('div', {className: 'half'});
+  root.append(make('h2', {textContent: 'Pools'}), upper, make('h2', {textContent: 'Links'}), lower,
+    make('h2', {textContent: 'Algorithms'}), lowest);
   pools = new data_table(upper, {
     columns: pool_columns, label: 'Pools', sort: {id: 'state', down: false}, placeholder: 'Search pools: host, algorithm',
       empty: 'No pool is in use.',
     on_open: (row) => open('pool', row.name),
     filters: [{label: 'in use', test: (row) => row.state !== 'unused'}, {label: 'all known'},
       {label: 'not up', test: (row) => !['up', 'unused', 'idle'].includes(row.state)}],
+    tools: changing_tools('Add a pool', () => add_pool()),
   });
   links = new data_table(lower, {
     columns: link_columns, label: 'Links', sort: {id: 'state', down: false}, placeholder: 'Search links: pool, account, state',
@@ -62,9 +77,17 @@ export function create(open) {
     filters: [{label: 'all'}, {label: 'not live', test: (row) => !['live', 'parked'].includes(row.state)},
       {label: 'shared', test: (row) => row.mode === 'shared'}],
   });
+  algorithms = new data_table(lowest, {
+    columns: algorithm_columns, label: 'Algorithms', sort: {id: 'name', down: false},
+    placeholder: 'Search algorithms: name, alias, dialect', empty: 'No algorithm is known.',
+    on_open: (row) => open('hash', row.name), tools: changing_tools('Add an algorithm', () => add_algorithm()),
+  });
 }
 
 export function render() {
   pools.set_rows(data.pools);
   links.set_rows(data.links);
+  const pools_of = new Map();
+  for (const {algorithm} of data.known_pools) pools_of.set(algorithm, (pools_of.get(algorithm) ?? 0) + 1);
+  algorithms.set_rows(data.known_algorithms.map((each) => ({...each, key: each.name, pools: pools_of.get(each.name) ?? 0})));
 }

@@ -4,12 +4,10 @@ import {ask, refused} from './api.js';
 import {data, refresh} from './data.js';
 import {by_id, copy_button, make, patch_list, set_text} from './dom.js';
 import * as format from './format.js';
+import {mode_choice, offer_known_pools, pool_rows} from './pool_rows.js';
 
-const most_pools = 8;
 const texts = {
   account: 'An account stands for your login at a pool. Miners get its short name; the pool’s password stays here.',
-  weights: 'Pools with weights share the hashrate, 70 to 30 for example. Those with weight 0 are fall-backs, in this order; when ' +
-    'no pool has a weight, the first one has all.',
   steps: [
     'Say which pool, and who you are there. Miners of any algorithm then use one address, that of this proxy.',
     'Copy the command line, or type its parts into the page of your miner.',
@@ -20,39 +18,8 @@ let parts;
 let name = '';  // of the account that was registered last
 let open_worker;
 
-function field(label, properties, note) {
-  const input = make('input', {autocomplete: 'off', spellcheck: false, ...properties});
-  return make('label', {}, label, input, ...(note ? [make('small', {textContent: note})] : []));
-}
-
-function add_pool() {
-  const number = parts.pools.children.length;
-  const row = make('fieldset', {className: 'pool-row'}, make('legend', {textContent: number ? `Pool ${number + 1}` : 'Pool'}),
-    field('Pool address', {name: 'pool', required: true, placeholder: 'stratum.example.com:3333', className: 'pool'}),
-    field('User there', {name: 'user', required: true, maxLength: 256, placeholder: 'wallet address or user name'}),
-    field('Password there', {name: 'password', maxLength: 256, value: 'x'}),
-    field('Weight', {name: 'weight', type: 'number', min: 0, max: 1000, value: 0, className: 'weight'}));
-  row.querySelector('.pool').setAttribute('list', 'known-pools');
-  if (number) row.append(make('button', {type: 'button', className: 'quiet', textContent: 'Remove',
-    on: {click: () => { row.remove(); arrange(); }}}));
-  parts.pools.append(row);
-  arrange();
-}
-
-function arrange() {
-  const several = parts.pools.children.length > 1;
-  parts.form.classList.toggle('several', several);
-  [...parts.pools.children].forEach((row, i) => set_text(row.firstChild, several ? `Pool ${i + 1}` : 'Pool'));
-  parts.more.hidden = parts.pools.children.length >= most_pools;
-  parts.hint.hidden = !several;
-}
-
 function body_of_form() {
-  const rows = [...parts.pools.children].map((row) => {
-    const value = (each) => row.querySelector(`[name=${each}]`).value;
-    return {pool: value('pool').trim(), user: value('user').trim(), password: value('password'),
-      weight: Number(value('weight'))};
-  });
+  const rows = parts.pools.values();
   const body = rows.length > 1 ? {pools: rows} : {pool: rows[0].pool, user: rows[0].user, password: rows[0].password};
   if (parts.mode.value) body.mode = parts.mode.value;
   return body;
@@ -97,12 +64,8 @@ export function create(open) {
   open_worker = open;
   const root = by_id('view-register');
   parts = {
-    pools: make('div'),
-    more: make('button', {type: 'button', className: 'quiet', id: 'more-pools', on: {click: add_pool},
-      textContent: 'Add a fall-back or a second pool'}),
-    hint: make('p', {className: 'muted', hidden: true, textContent: texts.weights}),
-    mode: make('select', {id: 'register-mode'}, new Option('as the pool has it', ''),
-      new Option('one connection for each worker', 'dedicated'), new Option('shared by many workers', 'shared')),
+    pools: new pool_rows({password: {value: 'x'}}),
+    mode: mode_choice({id: 'register-mode'}),
     fault: make('p', {className: 'fault', id: 'register-fault', role: 'alert'}),
     send: make('button', {type: 'submit', textContent: 'Register'}),
     name: make('code', {id: 'registered-name'}), command: make('code', {id: 'command'}), asic: make('code', {id: 'asic'}),
@@ -110,12 +73,10 @@ export function create(open) {
     rig: make('input', {id: 'rig', value: 'rig1', maxLength: 64, spellcheck: false, autocomplete: 'off'}),
     arrived: make('div', {id: 'arrived'}), waiting: make('p', {className: 'muted', id: 'waiting'}),
   };
-  const known = make('datalist', {id: 'known-pools'});
-  parts.known = known;
   parts.form = make('form', {className: 'card', id: 'register', autocomplete: 'off', on: {submit}},
     make('h2', {textContent: 'Register an account'}),
     make('p', {className: 'muted', textContent: texts.account}),
-    known, parts.pools, parts.hint, parts.more, make('label', {}, 'Connections to the pool', parts.mode), parts.fault, parts.send);
+    parts.pools.root, make('label', {}, 'Connections to the pool', parts.mode), parts.fault, parts.send);
   parts.result = make('div', {className: 'card', id: 'registered', hidden: true},
     make('h2', {}, 'Account ', parts.name),
     make('div', {className: 'pair'}, make('label', {}, 'Miners reach this proxy at', parts.address),
@@ -129,13 +90,11 @@ export function create(open) {
     make('ol', {}, ...texts.steps.map((textContent) => make('li', {textContent}))));
   root.append(make('div', {className: 'two'}, parts.form, make('div', {}, parts.steps, parts.result)));
   for (const each of [parts.address, parts.rig]) each.addEventListener('input', show_commands);
-  add_pool();
+  parts.pools.add();
 }
 
 export function render() {
-  const listed = [...data.pools].filter((each) => each.pool).sort((a, b) => (a.name < b.name ? -1 : 1));
-  patch_list(parts.known, listed, (each) => each.name, (each) => make('option', {value: each.name, label: each.hash ?? ''}),
-    () => {});
+  offer_known_pools();
   parts.address.placeholder = address();
   if (!name) return;
   show_commands();

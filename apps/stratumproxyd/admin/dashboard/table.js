@@ -8,11 +8,14 @@ const in_order = new Intl.Collator('en', {numeric: true, sensitivity: 'base'});
 
 export class data_table {
   /**
-   * `columns`: {id, label, text(row), value(row)?, kind?: 'number'|'badge'|'main', state(row)?, wide?, narrow?, first?: 'down'}.
+   * `columns`: {id, label, text(row), value(row)?, kind?: 'number'|'badge'|'main'|'action',
+   * state(row)?, act(row)?, wide?, narrow?, first?: 'down'}.
    * Rows have a `key`. `wide` columns are left out where there is little room, `narrow` ones where there is hardly any.
+   * An `action` is a button that changes something. `tools` are further elements beside the search.
    */
-  constructor(root, {columns, sort, on_open, filters, placeholder, empty, label}) {
+  constructor(root, {columns, sort, on_open, filters, tools = [], placeholder, empty, label}) {
     this.columns = columns;
+    this.searched = columns.filter((each) => each.kind !== 'action');
     this.on_open = on_open;
     this.sort = {...sort};
     this.rows = [];
@@ -38,7 +41,7 @@ export class data_table {
       });
       bar.append(this.choice);
     }
-    bar.append(this.total);
+    bar.append(...tools, this.total);
 
     this.heads = columns.map((column) => this.make_head(column));
     this.body = make('tbody');
@@ -55,6 +58,7 @@ export class data_table {
   }
 
   make_head(column) {
+    if (column.kind === 'action') return make('th', {scope: 'col', className: this.class_of(column), data: {id: column.id}});
     const button = make('button', {type: 'button', textContent: column.label});
     button.addEventListener('click', () => {
       const down = column.kind === 'number' || column.first === 'down';
@@ -67,7 +71,8 @@ export class data_table {
   }
 
   class_of({kind, wide, narrow}) {
-    return [kind === 'badge' ? 'state' : kind ?? '', wide ? 'wide' : '', narrow ? 'narrow' : ''].filter(Boolean).join(' ');
+    const of_kind = {badge: 'state', action: 'action changing'}[kind] ?? kind;
+    return [of_kind, wide && 'wide', narrow && 'narrow'].filter(Boolean).join(' ');
   }
 
   show_sort() {
@@ -90,7 +95,7 @@ export class data_table {
     if (this.filter?.test) found = found.filter(this.filter.test);
     if (this.words.length) {
       found = found.filter((row) => {
-        const text = this.columns.map((each) => each.text(row)).join(' ').toLowerCase();
+        const text = this.searched.map((each) => each.text(row)).join(' ').toLowerCase();
         return this.words.every((word) => text.includes(word));
       });
     }
@@ -149,6 +154,8 @@ export class data_table {
       node.append(cell);
       if (column.kind === 'badge') return cell.appendChild(make('span', {className: 'badge'}));
       if (column.kind === 'main' && this.on_open) return cell.appendChild(make('button', {type: 'button', className: 'link'}));
+      if (column.kind === 'action')
+        return cell.appendChild(make('button', {type: 'button', className: 'quiet', on: {click: () => column.act(node.row)}}));
       return cell;
     });
     if (this.on_open) node.addEventListener('click', () => this.on_open(node.row));
