@@ -55,10 +55,18 @@ std::string printable(std::string_view text) {
   throw config_error(fmt::format("{}:{}: {}", file, line, why));
 }
 
-void apply_section(config& settings, const std::string& file, std::string_view section, const toml::table& table) {
+// The names of a section's keys, without its own.
+std::vector<std::string_view> keys_of(std::string_view section) {
   std::vector<std::string_view> known;
   for (const auto& key : config_keys())
-    if (key.name.starts_with(section) && key.name[section.size()] == '.') known.push_back(key.name.substr(section.size() + 1));
+    if (key.name.size() > section.size() && key.name.starts_with(section) && key.name[section.size()] == '.')
+      known.push_back(key.name.substr(section.size() + 1));
+  return known;
+}
+
+void apply_section(config& settings, const std::string& file, std::string_view section, const toml::table& table) {
+  auto known = keys_of(section);
+  std::erase_if(known, [](std::string_view name) { return name.find('.') != std::string_view::npos; });
 
   for (const auto& [key, node] : table) {
     const auto name = fmt::format("{}.{}", section, key.str());
@@ -68,6 +76,15 @@ void apply_section(config& settings, const std::string& file, std::string_view s
       const auto meant = nearest_name(key.str(), known);
       refuse(file, line, fmt::format("unknown key {}{}", printable(name),
                                      meant.empty() ? "" : fmt::format("; did you mean {}?", meant)));
+    }
+    if (!keys_of(name).empty()) {  // a section of its own, of which there may be several
+      const auto* entries = node.as_array();
+      if (!entries || !entries->is_homogeneous(toml::node_type::table)) refuse(file, line, fmt::format("{0} must be written [[{0}]]", name));
+      for (const auto& entry : *entries) {
+        found->set(settings, true);
+        apply_section(settings, file, name, *entry.as_table());
+      }
+      continue;
     }
     const auto value = plain_value(node);
     // An empty value is one that no key accepts: it makes each say what it wants.

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include <stratumproxy/bans.hpp>
+
 #include "endpoint.hpp"
 #include "store/text.hpp"
 
@@ -94,6 +96,17 @@ std::string set_hosts(std::vector<std::string>& out, const config_value& value) 
   return {};
 }
 
+std::string set_networks(std::vector<std::string>& out, const config_value& value) {
+  const auto* networks = std::get_if<std::vector<std::string>>(&value);
+  const auto is_network = [](const std::string& text) {
+    return text.find_first_of(".:") != std::string::npos && stratumproxy::ban_list::canonical(text);
+  };
+  if (!networks || !std::ranges::all_of(*networks, is_network))
+    return "an array of addresses and networks, such as [\"10.0.0.5\", \"2001:db8::/32\"]";
+  out = *networks;
+  return {};
+}
+
 std::string set_agents(std::vector<std::pair<std::string, unsigned>>& out, const config_value& value) {
   const auto* table = std::get_if<std::map<std::string, std::int64_t>>(&value);
   const auto good = [](const auto& entry) { return !entry.first.empty() && entry.second >= 2 && entry.second <= 8; };
@@ -152,6 +165,11 @@ std::vector<config_key> make_keys() {
   return {
       {"stratum.addr", [](config& c, const config_value& v) { return set_address(c.proxy.address, v); }},
       number("stratum.threads", SPX_AT(proxy.threads), 0, 256),
+      {"stratum.proxy_protocol_from", [](config& c, const config_value& v) { return set_networks(c.proxy.proxy_protocol_from, v); }},
+      {"stratum.listen", [](config& c, const config_value&) { return c.proxy.more_listeners.emplace_back(), std::string(); }},
+      {"stratum.listen.addr", [](config& c, const config_value& v) { return set_address(c.proxy.more_listeners.back().address, v); }},
+      {"stratum.listen.proxy_protocol_from",
+       [](config& c, const config_value& v) { return set_networks(c.proxy.more_listeners.back().proxy_protocol_from, v); }},
 
       {"web.addr", [](config& c, const config_value& v) { return set_address(c.web.address, v); }},
       {"web.token_file", [](config& c, const config_value& v) { return set_path(c.web.token_file, v); }},
@@ -277,6 +295,24 @@ std::size_t edits(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// Two that would listen on one address; or an empty text.
+std::string shared_address(const config& settings) {
+  std::vector<std::pair<std::string_view, std::string>> wanted = {{"stratum.addr", settings.proxy.address},
+                                                                  {"web.addr", settings.web.address}};
+  for (const auto& more : settings.proxy.more_listeners) {
+    if (more.address.empty()) return "each [[stratum.listen]] needs an addr";
+    wanted.emplace_back("an addr of [[stratum.listen]]", more.address);
+  }
+  std::map<std::string, std::string_view> taken;
+  for (const auto& [name, text] : wanted) {
+    const auto address = parse_endpoint(text);
+    if (!address || address->port == 0) continue;
+    const auto [other, is_new] = taken.emplace(address->text(), name);
+    if (!is_new) return fmt::format("{} and {} are the same address", other->second, name);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::span<const config_key> config_keys() {
@@ -316,11 +352,7 @@ std::string contradiction(const config& settings) {
   const auto& vardiff = settings.proxy.vardiff;
   if (std::ceil(std::log2(vardiff.minimum)) > std::floor(std::log2(vardiff.maximum)))
     return "no power of two lies between vardiff.minimum and vardiff.maximum";
-  const auto stratum = parse_endpoint(settings.proxy.address);
-  const auto web = parse_endpoint(settings.web.address);
-  if (stratum && web && stratum->port != 0 && stratum->text() == web->text())
-    return "stratum.addr and web.addr are the same address";
-  return {};
+  return shared_address(settings);
 }
 
 }  // namespace stratumproxyd

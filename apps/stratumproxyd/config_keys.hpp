@@ -20,7 +20,8 @@ using config_value = std::variant<bool, std::int64_t, double, std::string, std::
 /// One key of the config file.
 struct config_key {
   std::string_view name;  ///< "session.grace_seconds"
-  /// Stores the value. Returns what was expected instead, or an empty text.
+  /// Stores the value. Returns what was expected instead, or an empty text. Of a section that may stand several times ("stratum.listen")
+  /// it begins the next one, to which its keys ("stratum.listen.addr") belong.
   std::function<std::string(config&, const config_value&)> set;
 };
 

@@ -55,6 +55,14 @@ void check_exposure(const config& settings, const endpoint& web, const std::stri
                                        "or listen on 127.0.0.1, or set allow_open = true under [web]", web.text()));
 }
 
+std::string cannot_listen(const stratumproxy::options& settings, const std::error_code& error) {
+  if (settings.more_listeners.empty())
+    return fmt::format("cannot listen on stratum.addr {}: {}; choose another with --stratum.addr", settings.address, error.message());
+  std::string wanted = settings.address;
+  for (const auto& more : settings.more_listeners) wanted += ", " + more.address;
+  return fmt::format("cannot listen on all of {}: {}; choose others under [stratum] and [[stratum.listen]]", wanted, error.message());
+}
+
 // The database notices at once that a proxy was killed, but needs some seconds when its host was lost.
 void hold_tag(store& database, const std::string& tag, event_log& log) {
   const auto deadline = std::chrono::steady_clock::now() + tag_patience;
@@ -127,8 +135,7 @@ class daemon::impl {
                   ban_keeper_options{.automatic = std::chrono::ceil<std::chrono::seconds>(settings.bans.automatic),
                                      .offenders = [this] { return proxy_->take_offenders(closes_of_an_offender); }});
     if (const auto error = proxy_->start()) {
-      throw std::runtime_error(fmt::format("cannot listen on stratum.addr {}: {}; choose another with --stratum.addr",
-                                           settings.proxy.address, error.message()));
+      throw std::runtime_error(cannot_listen(settings.proxy, error));
     }
     moves_.lead_to(&*proxy_);
     moving_.reset(&moves_);
@@ -180,7 +187,10 @@ class daemon::impl {
   }
 
   [[nodiscard]] std::string ready_addresses() const {
-    return fmt::format("stratum={} web={}", proxy_->address(), http_.address().text());
+    auto text = fmt::format("stratum={} web={}", proxy_->address(), http_.address().text());
+    const auto bound = proxy_->addresses();
+    for (std::size_t i = 1; i < bound.size(); ++i) text += (i == 1 ? " listen=" : ",") + bound[i];
+    return text;
   }
 
   reload_outcome reload() {

@@ -16,7 +16,7 @@ class daemon {
   daemon(const config& settings, std::function<config()> reread);
   ~daemon();  ///< ends what still runs, at once
 
-  /// "stratumproxyd ready stratum=HOST:PORT web=HOST:PORT"
+  /// "stratumproxyd ready stratum=HOST:PORT web=HOST:PORT", and " listen=HOST:PORT,HOST:PORT" where there are further listeners.
   [[nodiscard]] std::string ready_line() const;
 
   /// Reads the configuration again, and takes over what can change while it runs: who may ask by HTTP, how long the audit log is, and

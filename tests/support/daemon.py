@@ -40,6 +40,8 @@ def _toml(value):
         return repr(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(v)}" for key, v in value.items()) + " }"
     return json.dumps(value)
 
 
@@ -91,6 +93,7 @@ class Daemon:
         self.log = logs / f"{name}-{os.getpid()}-{Daemon._count}.log"
         self.process = None
         self.stratum = self.web = None
+        self.listeners = []  # those of [[stratum.listen]]
         self.texts = []  # what HTTP answered, for the secrets' sake
         token = self.directory / "token"
         token.write_text(WEB_TOKEN + "\n", encoding="ascii")
@@ -147,6 +150,7 @@ class Daemon:
             raise AssertionError(f"no ready line but {line!r}, exit code {code}\n{self.log_text()[-3000:]}")
         bound = dict(word.split("=", 1) for word in words[2:])
         self.stratum, self.web = bound["stratum"], bound["web"]
+        self.listeners = bound["listen"].split(",") if "listen" in bound else []
         return self
 
     @property

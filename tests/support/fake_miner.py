@@ -121,7 +121,8 @@ class FakeMiner:
 
     async def connect(self):
         self._reader, self._writer = await asyncio.open_connection(self.host, self.port, limit=1 << 20)
-        self.source = "%s:%d" % self._writer.get_extra_info("sockname")[:2]
+        host, port = self._writer.get_extra_info("sockname")[:2]
+        self.source = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.connects += 1
         self.connected = True
         self.last_authorize = None

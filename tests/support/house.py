@@ -11,6 +11,7 @@ from canaries import POOL_PASSWORD, found_in
 from daemon import Daemon
 from fake_miner import FakeMiner
 from fake_pool import FakePool
+from haproxy import Haproxy
 from waiting import LIMIT
 
 _REPORTS = re.compile(
@@ -67,6 +68,14 @@ class HouseTest(unittest.IsolatedAsyncioTestCase):
         finally:
             daemon.remove()
 
+    async def haproxy(self, *servers, **options):
+        """A HAProxy before these addresses."""
+        if not Haproxy.available():
+            self.skipTest("no HAProxy on this machine")
+        balancer = Haproxy(servers, **options)
+        self.addAsyncCleanup(balancer.stop)
+        return await balancer.start()
+
     async def pool(self, **options):
         pool = FakePool(**options)
         await pool.start()
@@ -82,8 +91,9 @@ class HouseTest(unittest.IsolatedAsyncioTestCase):
         await daemon.add_pool(pool.address, algorithm)
         return await daemon.register(pool.address, user, password)
 
-    def new_miner(self, daemon, account, rig="rig1", **options):
-        miner = FakeMiner(daemon.stratum, f"{account}.{rig}" if rig else account, **options)
+    def new_miner(self, daemon, account, rig="rig1", at=None, **options):
+        """It connects to the daemon's first listener, or to the address `at`."""
+        miner = FakeMiner(at or daemon.stratum, f"{account}.{rig}" if rig else account, **options)
         self.addCleanup(self._end_miner, miner)
         return miner
 

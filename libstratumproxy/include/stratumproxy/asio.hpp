@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -39,8 +40,10 @@ class asio_proxy {
   /// Binds; miners are served while the io_context runs. An empty code, also when it has been started before, or why
   /// not: bad_address, address_in_use, or the system's error. May be called again after stop().
   [[nodiscard]] std::error_code start();
-  /// The bound address, HOST:PORT, once started.
-  [[nodiscard]] const std::string& address() const noexcept;
+  /// The bound address, HOST:PORT, once started; of several the first.
+  [[nodiscard]] std::string address() const;
+  /// As proxy::addresses.
+  [[nodiscard]] const std::vector<std::string>& addresses() const noexcept;
   /// Stops accepting, answers what arrived, and closes each worker. `done` is called from the io_context when no worker
   /// is left: at once when the proxy is not running, and never if it is stopped meanwhile.
   void drain(std::function<void()> done);

@@ -111,9 +111,19 @@ struct metrics_options {
   std::chrono::milliseconds interval{60'000};
 };
 
+/// An address where miners connect.
+struct listener_options {
+  std::string address;  ///< HOST:PORT; port 0 picks a free one. [::]:PORT takes IPv4 as well
+  /// Addresses and networks of load balancers, such as "10.0.0.5" or "2001:db8::/32". A connection from one of them has to begin with a
+  /// header of the PROXY protocol, version 1 or 2, and is then that of the miner whom the header names; one from elsewhere must not.
+  std::vector<std::string> proxy_protocol_from;
+};
+
 /// Everything the library can be told. Values are taken when the proxy is made.
 struct options {
   std::string address = "127.0.0.1:9332";  ///< HOST:PORT to listen on; port 0 picks a free one
+  std::vector<std::string> proxy_protocol_from;  ///< of that address, as listener_options has it
+  std::vector<listener_options> more_listeners;
   unsigned threads = 0;                    ///< shards; 0: one for each core
   split_options split;
   session_options session;

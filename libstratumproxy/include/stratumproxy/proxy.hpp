@@ -29,10 +29,13 @@ class proxy {
   proxy(const proxy&) = delete;
   proxy& operator=(const proxy&) = delete;
 
-  /// Binds and starts the shards. An empty code, or why not: bad_address, address_in_use, or the system's error.
+  /// Binds and starts the shards. An empty code, or why not: bad_address (also of a proxy_protocol_from), address_in_use, or the
+  /// system's error.
   [[nodiscard]] std::error_code start();
-  /// The bound address, HOST:PORT, once started.
+  /// The bound address, HOST:PORT, once started; of several the first.
   [[nodiscard]] std::string address() const;
+  /// All of them, that of options::address first and those of options::more_listeners behind it.
+  [[nodiscard]] std::vector<std::string> addresses() const;
   /// Stops accepting and reading, answers what arrived, closes each worker; returns when all are gone or the time is
   /// over. True when nothing was left.
   bool drain(std::chrono::milliseconds limit);

@@ -19,7 +19,7 @@ struct asio_proxy::impl {
   metrics::sink* const sink;
   line_tap* const tap;
 
-  std::string bound;
+  facade::listening open;
   std::shared_ptr<const ban_list> bans;
   std::unique_ptr<net::shell> shell;
   std::shared_ptr<net::shard> shard;
@@ -33,25 +33,30 @@ asio_proxy::~asio_proxy() { stop(); }
 
 std::error_code asio_proxy::start() try {
   if (impl_->shard) return {};
-  auto open = facade::listen_on(impl_->config.address, 1);
-  if (!open) return open.error();
+  auto bound = facade::listening::open(impl_->config, 1);
+  if (!bound) return bound.error();
   auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink, impl_->tap);
   common->bans = impl_->bans;
   common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
-  auto made = std::make_shared<net::shard>(*common, 0, impl_->io, std::move(open->sockets.front()));
+  auto made = std::make_shared<net::shard>(*common, 0, impl_->io, bound->of_shard(0));
   made->start();
   impl_->shell = std::move(common);
   impl_->shard = std::move(made);
-  impl_->bound = std::move(open->address);
+  impl_->open = std::move(*bound);
   return {};
 } catch (const std::system_error& error) {
   return error.code();
 }
 
-const std::string& asio_proxy::address() const noexcept { return impl_->bound; }
+std::string asio_proxy::address() const {
+  return impl_->open.addresses().empty() ? std::string() : impl_->open.addresses().front();
+}
+
+const std::vector<std::string>& asio_proxy::addresses() const noexcept { return impl_->open.addresses(); }
 
 void asio_proxy::drain(std::function<void()> done) {
   if (!impl_->shard) return asio::post(impl_->io, std::move(done));
+  impl_->open.close();
   // Posted, so that `done` may stop or destroy the proxy: the shard is still busy when it finds that it is empty.
   auto when_empty = [&io = impl_->io, done = std::move(done)](net::shard&) mutable { asio::post(io, std::move(done)); };
   impl_->shell->mailboxes.front()->post(
@@ -61,6 +66,7 @@ void asio_proxy::drain(std::function<void()> done) {
 // What still waits in the io_context keeps the shard or a connection alive, finds it closed, and touches nothing else.
 void asio_proxy::stop() {
   if (!impl_->shard) return;
+  impl_->open.close();
   impl_->shard->stop();
   impl_->shell->mailboxes.front()->close();
   impl_->shard.reset();

@@ -30,6 +30,7 @@ struct proxy::impl {
       : config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears) {}
 
   std::error_code start();
+  void stop_listening();
   void stop();
   template <class T, class... Details>
   [[nodiscard]] std::vector<std::future<T>> ask(std::future<T> (net::shard_thread::*question)(Details...), Details... details);
@@ -41,7 +42,7 @@ struct proxy::impl {
   line_tap* const tap;
 
   std::mutex mutex;  // of what follows
-  std::string bound;
+  facade::listening open;
   std::shared_ptr<const ban_list> bans;
   std::unique_ptr<net::shell> shell;
   std::vector<std::unique_ptr<net::shard_thread>> shards;
@@ -51,26 +52,32 @@ std::error_code proxy::impl::start() try {
   const std::lock_guard lock(mutex);
   if (shell) return {};
   const unsigned count = shard_count(config);
-  auto open = facade::listen_on(config.address, count);
-  if (!open) return open.error();
+  auto bound = facade::listening::open(config, count);
+  if (!bound) return bound.error();
 
   auto common = std::make_unique<net::shell>(config, accounts, log, sink, tap);
   common->bans = bans;
   for (unsigned i = 0; i < count; ++i) common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   std::vector<std::unique_ptr<net::shard_thread>> made;
   for (unsigned i = 0; i < count; ++i)
-    made.push_back(std::make_unique<net::shard_thread>(*common, i, std::move(open->sockets[i])));
+    made.push_back(std::make_unique<net::shard_thread>(*common, i, bound->of_shard(i)));
   for (const auto& one : made) one->start();
   shell = std::move(common);
   shards = std::move(made);
-  bound = std::move(open->address);
+  open = std::move(*bound);
   return {};
 } catch (const std::system_error& error) {
   return error.code();
 }
 
+void proxy::impl::stop_listening() {
+  const std::lock_guard lock(mutex);
+  open.close();
+}
+
 void proxy::impl::stop() {
   const std::lock_guard lock(mutex);
+  open.close();
   shards.clear();
   shell.reset();
 }
@@ -92,11 +99,17 @@ std::error_code proxy::start() { return impl_->start(); }
 
 std::string proxy::address() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->bound;
+  return impl_->open.addresses().empty() ? std::string() : impl_->open.addresses().front();
+}
+
+std::vector<std::string> proxy::addresses() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->open.addresses();
 }
 
 bool proxy::drain(std::chrono::milliseconds limit) try {
   const time_point deadline = steady_clock::now() + limit;
+  impl_->stop_listening();
   for (auto& drained : impl_->ask(&net::shard_thread::drain)) {
     if (drained.wait_until(deadline) != std::future_status::ready) return false;
     drained.get();

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "net/admission.hpp"
+#include "net/endpoint.hpp"
 #include "net/output_buffer.hpp"
 #include "net/poller.hpp"
 #include "net/unique_fd.hpp"
@@ -57,8 +58,11 @@ class connection final {
   [[nodiscard]] duration since_acknowledgement() noexcept;
 
   session::channel_id channel{};
+  std::unique_ptr<endpoint> announced;  ///< the miner, where a header named it; null: the socket knows
   bool congested = false;   ///< and was told so
   bool dirty = false;       ///< in the shard's list of connections with new output
+  std::uint16_t header_bytes = 0;  ///< of an unfinished header
+  bool unannounced = false;  ///< nobody's yet: a header has to say whose it is
   bool lingering = false;   ///< nobody's any more: only waits for the peer to end
   time_point heard{};       ///< when bytes last came in, or an acknowledgement if that was looked up
   time_point progressed{};  ///< when the kernel last took output; lingering: since when

@@ -21,15 +21,15 @@ bool is_exhaustion(int error) { return error == EMFILE || error == ENFILE || err
 
 }  // namespace
 
-listener::listener(shard& owner, executor where, unique_fd socket)
-    : owner_(owner), descriptor_(where, socket.get()), spare_(spare_descriptor()) {
-  socket.release();
+listener::listener(shard& owner, executor where, listening_socket from)
+    : owner_(owner), descriptor_(where, from.socket.get()), rules_(std::move(from.rules)), spare_(spare_descriptor()) {
+  from.socket.release();
 }
 
 void listener::await() {
   if (!descriptor_.is_open()) return;
   descriptor_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const asio::error_code&) {
-    if (self->descriptor_.is_open()) self->owner_.on_miners();
+    if (self->descriptor_.is_open()) self->owner_.on_miners(*self);
   });
 }
 
@@ -40,7 +40,7 @@ void listener::accept_some(time_point now) {
     auto* address = reinterpret_cast<sockaddr*>(&storage);
     unique_fd socket(::accept4(descriptor_.native_handle(), address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
-      owner_.on_miner(std::move(socket), endpoint(address, size));
+      owner_.on_miner(std::move(socket), endpoint(address, size), *rules_);
       continue;
     }
     if (is_exhaustion(errno)) return run_dry(errno, now);
@@ -67,8 +67,8 @@ void listener::tick(time_point now) {
 }
 
 void listener::close() noexcept {
-  asio::error_code ignored;
-  descriptor_.close(ignored);
+  // Asio takes a descriptor that it closes for one that leaves the epoll set by itself: not while somebody else has the socket, too.
+  if (descriptor_.is_open()) unique_fd(descriptor_.release()).reset();
   resting_ = false;
 }
 

@@ -6,6 +6,7 @@
 #include <asio/io_context.hpp>
 #include <asio/posix/basic_stream_descriptor.hpp>
 
+#include "net/listener_rules.hpp"
 #include "net/unique_fd.hpp"
 #include "stratumproxy/clock.hpp"
 
@@ -13,7 +14,7 @@ namespace stratumproxy::net {
 
 class shard;
 
-/// A shard's listening socket. When the process has no descriptor left it gives up a spare one to accept and close one
+/// One of a shard's listening sockets, which others may listen on as well. When the process has no descriptor left it gives up a spare one to accept and close one
 /// miner, so that the kernel's queue does not keep it busy, and then rests.
 class listener final : public std::enable_shared_from_this<listener> {
  public:
@@ -21,9 +22,10 @@ class listener final : public std::enable_shared_from_this<listener> {
 
   static constexpr std::chrono::milliseconds rest{100};
 
-  listener(shard& owner, executor where, unique_fd socket);
+  listener(shard& owner, executor where, listening_socket from);
 
   void start() { await(); }
+  [[nodiscard]] const listener_rules& rules() const noexcept { return *rules_; }
   /// Accepts what waits; from shard::on_miners.
   void accept_some(time_point now);
   /// Ends a rest that is over.
@@ -36,6 +38,7 @@ class listener final : public std::enable_shared_from_this<listener> {
 
   shard& owner_;
   asio::posix::basic_stream_descriptor<executor> descriptor_;
+  std::shared_ptr<const listener_rules> rules_;
   unique_fd spare_;
   bool resting_ = false;
   time_point rest_until_{};

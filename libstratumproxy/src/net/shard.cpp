@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "net/proxy_header.hpp"
+#include "net/socket.hpp"
 #include "net/system.hpp"
 
 namespace stratumproxy::net {
@@ -21,6 +23,7 @@ constexpr std::chrono::milliseconds min_tick{5};
 constexpr std::chrono::seconds max_sweep{1};
 constexpr std::chrono::seconds linger_limit{1};
 constexpr std::size_t max_lingering = 256;
+constexpr std::size_t max_unannounced = 1'024;
 constexpr int last_reads = 4;
 constexpr std::size_t most_unsettled = 128;  // connections with output that waits for the end of a wake-up
 
@@ -38,7 +41,7 @@ bool is_offence(close_reason reason) {
 
 }  // namespace
 
-shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd listening)
+shard::shard(shell& common, unsigned index, asio::io_context& io, std::vector<listening_socket> listening)
     : common_(common),
       config_(common.config),
       index_(index),
@@ -46,8 +49,9 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, unique_fd list
       mail_(common.mailboxes[index]),
       mail_ready_(io),
       connections_ready_(io),
-      timer_(io),
-      listener_(std::make_shared<listener>(*this, io.get_executor(), std::move(listening))) {
+      timer_(io) {
+  for (auto& from : listening)
+    listeners_.push_back(std::make_shared<listener>(*this, io.get_executor(), std::move(from)));
   session::manager_settings settings;
   settings.shard = index;
   settings.shards = static_cast<unsigned>(common.mailboxes.size());
@@ -75,7 +79,7 @@ void shard::start() {
   await_mail();
   await_connections();
   await_tick();
-  listener_->start();
+  for (const auto& from : listeners_) from->start();
 }
 
 template <class Work>
@@ -119,8 +123,12 @@ void shard::flush(const connection::pointer& to) {
 
 // --- sockets ---
 
-void shard::on_miners() {
-  wake_up([this] { listener_->accept_some(now_); });
+void shard::on_miners(listener& from) {
+  wake_up([&] { from.accept_some(now_); });
+}
+
+void shard::close_listeners() noexcept {
+  for (const auto& from : listeners_) from->close();
 }
 
 // The socket is closed unread.
@@ -130,8 +138,9 @@ bool shard::is_banned(std::string_view address) {
   return is_one;
 }
 
-void shard::on_miner(unique_fd socket, const endpoint& from) {
-  if (bans_ && is_banned(from.host())) return;
+void shard::on_miner(unique_fd socket, const endpoint& from, const listener_rules& rules) {
+  const bool is_unannounced = rules.wants_header(from);
+  if (!is_unannounced && bans_ && is_banned(from.host())) return;
   auto place = common_.miners.enter();
   if (!place) {
     ++refused_;
@@ -140,7 +149,55 @@ void shard::on_miner(unique_fd socket, const endpoint& from) {
   }
   const auto who = connection::make(poller_, side::miner, std::move(socket), std::move(*place), now_);
   if (!who) return on_exhaustion(errno);
+  if (is_unannounced) return await_header(who);
   welcome(who, manager_->accept(from.text(), from.host(), now_));
+}
+
+void shard::await_header(const connection::pointer& who) {
+  if (unannounced_.size() >= max_unannounced) turn_away(unannounced_.front(), "too many connections without their PROXY header");
+  who->unannounced = true;
+  unannounced_.push_back(who);
+}
+
+// Until it is whole the header stays in the kernel: whoever waits for it owns no buffer, and what is behind it is read like all else.
+void shard::on_header(const connection::pointer& who) {
+  const auto got = ::recv(who->native(), input_.data(), proxy_header::longest, MSG_PEEK);
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) turn_away(who, std::strerror(errno));
+    return;
+  }
+  const auto header = proxy_header::parse({input_.data(), static_cast<std::size_t>(got)});
+  if (header.is == proxy_header::state::malformed) return turn_away(who, "it does not begin with a PROXY header");
+  if (header.is == proxy_header::state::incomplete) {
+    if (got == 0) return leave_unannounced(who);  // it only looked whether somebody listens
+    if (got <= who->header_bytes) return turn_away(who, "it ended within its PROXY header");
+    who->header_bytes = static_cast<std::uint16_t>(got);
+    return set_readable_from(who->native(), static_cast<std::size_t>(got) + 1);
+  }
+  (void)::recv(who->native(), input_.data(), header.size, 0);
+  set_readable_from(who->native(), 1);
+  who->unannounced = false;
+  std::erase(unannounced_, who);
+  const auto from = header.source ? *header.source : endpoint::peer_of(who->native());
+  if (!from || (bans_ && is_banned(from->host()))) return who->close();
+  who->announced = std::make_unique<endpoint>(*from);
+  welcome(who, manager_->accept(from->text(), from->host(), now_));
+}
+
+void shard::close_unannounced() noexcept {
+  for (const auto& who : std::exchange(unannounced_, {})) who->close();
+}
+
+void shard::turn_away(const connection::pointer& who, std::string_view why) {
+  ++without_header_;
+  const auto balancer = endpoint::peer_of(who->native());
+  if (common_.header_log.allows(now_)) warn("proxy_header_missing", balancer ? balancer->text() : std::string(), why);
+  leave_unannounced(who);
+}
+
+void shard::leave_unannounced(connection::pointer who) {
+  std::erase(unannounced_, who);
+  who->close();
 }
 
 void shard::on_exhaustion(int error) {
@@ -166,6 +223,7 @@ void shard::arrive(migrant who) {
   if (is_banned(who.what.address)) return;  // since it was accepted
   const auto connected = connection::make(poller_, side::miner, std::move(who.socket), std::move(who.place), now_);
   if (!connected) return on_exhaustion(errno);
+  connected->announced = std::move(who.announced);
   if (!who.unsent.empty()) {
     connected->queue(who.unsent, buffers_);
     connected->dirty = true;
@@ -176,6 +234,7 @@ void shard::arrive(migrant who) {
 }
 
 void shard::on_ready(const connection::pointer& who, std::uint32_t events) {
+  if (who->unannounced) return on_header(who);
   const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;  // what it is, the next call says
   if (who->wants_input() && (broken || (events & EPOLLIN) != 0)) on_input(who);
   if (who->wants_output() && (broken || (events & EPOLLOUT) != 0)) on_output(who);
@@ -293,7 +352,8 @@ void shard::close(channel_id channel, close_reason reason) {
   const auto who = find(channel);
   if (!who) return;
   if (who->peer() == side::miner && is_offence(reason)) {
-    if (const auto from = endpoint::peer_of(who->native())) common_.offended.note(from->host(), now_);
+    const auto from = who->announced ? result<endpoint>(*who->announced) : endpoint::peer_of(who->native());
+    if (from) common_.offended.note(from->host(), now_);
   }
   connections_.erase(channel);
   const bool failed = static_cast<bool>(who->send_queued(buffers_, now_));
@@ -340,6 +400,7 @@ void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
   leaving.unsent = who->unsent();
   who->discard_queued(buffers_);
   leaving.place = who->release_place();
+  leaving.announced = std::move(who->announced);
   leaving.socket = who->release();
   leaving.what = std::move(what);
   common_.mailboxes[to]->post([leaving = std::move(leaving)](shard& self) mutable { self.arrive(std::move(leaving)); });
@@ -381,7 +442,8 @@ void shard::share_checked(session::check_id check, const result<algorithm::proof
 }
 
 void shard::drain(shard_task done) {
-  listener_->close();
+  close_listeners();
+  close_unannounced();
   manager_->drain(now_);
   drain_waiters_.push_back(std::move(done));
 }
@@ -405,12 +467,14 @@ void shard::take_snapshot(session::partial_snapshot part, std::promise<metrics::
 void shard::add_own_events(metrics::snapshot& to) const {
   to.events.push_back({"connections_refused", "reason", "limit", refused_});
   to.events.push_back({"connections_refused", "reason", "banned", banned_});
+  to.events.push_back({"connections_refused", "reason", "proxy_header", without_header_});
   to.events.push_back({"descriptors_exhausted", "", "", exhaustions_});
 }
 
 void shard::stop() {
   stopped_ = true;
-  listener_->close();
+  close_listeners();
+  close_unannounced();
   timer_.cancel();
   if (mail_ready_.is_open()) mail_ready_.release();
   if (connections_ready_.is_open()) connections_ready_.release();
@@ -468,8 +532,10 @@ void shard::await_tick() {
 
 void shard::on_tick() {
   wake_up([this] {
-    listener_->tick(now_);
+    for (const auto& from : listeners_) from->tick(now_);
     manager_->tick(now_);
+    while (!unannounced_.empty() && now_ - unannounced_.front()->heard >= config_.limits.first_message)
+      turn_away(unannounced_.front(), "its PROXY header did not come in time");
     std::erase_if(lingering_, [this](const connection::pointer& who) {
       if (now_ - who->progressed >= linger_limit) who->close();
       return !who->is_open();

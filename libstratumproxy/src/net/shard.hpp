@@ -20,6 +20,7 @@
 #include "net/dialer.hpp"
 #include "net/endpoint.hpp"
 #include "net/listener.hpp"
+#include "net/listener_rules.hpp"
 #include "net/output_buffer.hpp"
 #include "net/poller.hpp"
 #include "net/shard_mail.hpp"
@@ -34,6 +35,7 @@ namespace stratumproxy::net {
 struct migrant {
   unique_fd socket;
   admission::ticket place;
+  std::unique_ptr<endpoint> announced;  ///< as connection has it
   std::string unsent;  ///< output that the kernel had not taken
   session::handover what;
 };
@@ -45,7 +47,7 @@ struct migrant {
 /// each connection. Thread: that of the io_context, but for the constructor.
 class shard final : public session::session_host, public std::enable_shared_from_this<shard> {
  public:
-  shard(shell& common, unsigned index, asio::io_context& io, unique_fd listening);
+  shard(shell& common, unsigned index, asio::io_context& io, std::vector<listening_socket> listening);
   ~shard() override;
 
   void start();
@@ -68,8 +70,8 @@ class shard final : public session::session_host, public std::enable_shared_from
   void stop();
 
   // From the sockets.
-  void on_miners();
-  void on_miner(unique_fd socket, const endpoint& from);
+  void on_miners(listener& from);
+  void on_miner(unique_fd socket, const endpoint& from, const listener_rules& rules);
   void on_exhaustion(int error);
   void on_dial_ready(dialer& attempt);
   void dialed(session::channel_id channel, unique_fd socket);
@@ -95,6 +97,13 @@ class shard final : public session::session_host, public std::enable_shared_from
   void warn(std::string_view event, std::string_view worker, std::string_view detail) const;
   void flush(const connection::pointer& to);
   [[nodiscard]] bool is_banned(std::string_view address);
+  void close_listeners() noexcept;
+  void close_unannounced() noexcept;
+
+  void await_header(const connection::pointer& who);
+  void on_header(const connection::pointer& who);
+  void turn_away(const connection::pointer& who, std::string_view why);
+  void leave_unannounced(connection::pointer who);
   void welcome(const connection::pointer& who, session::channel_id channel);
   [[nodiscard]] connection::pointer find(session::channel_id channel) const;
 
@@ -121,12 +130,13 @@ class shard final : public session::session_host, public std::enable_shared_from
   poller poller_;
   asio::posix::stream_descriptor connections_ready_;
   asio::steady_timer timer_;
-  std::shared_ptr<listener> listener_;
+  std::vector<std::shared_ptr<listener>> listeners_;
   std::unique_ptr<session::session_manager> manager_;
 
   std::unordered_map<session::channel_id, connection::pointer> connections_;
   std::unordered_map<session::channel_id, std::shared_ptr<dialer>> dials_;
   std::vector<connection::pointer> lingering_;
+  std::vector<connection::pointer> unannounced_;  ///< whose header is not here yet; oldest first
 
   time_point now_{};
   time_point next_sweep_{};
@@ -141,6 +151,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   std::shared_ptr<const ban_list> bans_;  ///< null: nobody is banned
   std::uint64_t refused_ = 0;
   std::uint64_t banned_ = 0;
+  std::uint64_t without_header_ = 0;
   std::uint64_t exhaustions_ = 0;
   buffer_pool buffers_;
   std::array<char, 64 * 1024> input_;

@@ -12,7 +12,7 @@
 namespace stratumproxy::net {
 
 struct shard_thread::impl {
-  impl(shell& common, unsigned at, unique_fd listening)
+  impl(shell& common, unsigned at, std::vector<listening_socket> listening)
       : index(at), mail(common.mailboxes[at]), worker(std::make_shared<shard>(common, at, io, std::move(listening))) {}
 
   unsigned index;
@@ -22,7 +22,7 @@ struct shard_thread::impl {
   std::thread thread;
 };
 
-shard_thread::shard_thread(shell& common, unsigned index, unique_fd listening)
+shard_thread::shard_thread(shell& common, unsigned index, std::vector<listening_socket> listening)
     : impl_(std::make_unique<impl>(common, index, std::move(listening))) {}
 
 shard_thread::~shard_thread() { stop(); }

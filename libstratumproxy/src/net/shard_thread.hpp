@@ -3,9 +3,10 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "net/listener_rules.hpp"
 #include "net/shell.hpp"
-#include "net/unique_fd.hpp"
 #include "stratumproxy/account.hpp"
 #include "stratumproxy/bans.hpp"
 #include "stratumproxy/metrics.hpp"
@@ -18,7 +19,7 @@ namespace stratumproxy::net {
 class shard_thread {
  public:
   /// Throws std::system_error when the system has no descriptors for it.
-  shard_thread(shell& common, unsigned index, unique_fd listening);
+  shard_thread(shell& common, unsigned index, std::vector<listening_socket> listening);
   ~shard_thread();  ///< stops
   shard_thread(const shard_thread&) = delete;
   shard_thread& operator=(const shard_thread&) = delete;

@@ -36,6 +36,7 @@ struct shell {
   offences offended;
   log_pace exhaustion_log;
   log_pace limit_log;
+  log_pace header_log;
   resolver_pool resolver;
   check_pool checks;
   std::vector<std::shared_ptr<shard_mailbox>> mailboxes;  ///< one a shard

@@ -38,6 +38,10 @@ void set_connection_options(int socket) noexcept {
   set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000);
 }
 
+void set_readable_from(int socket, std::size_t bytes) noexcept {
+  set_option(socket, SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(bytes));
+}
+
 result<std::vector<unique_fd>> listen_on(endpoint address, unsigned count) {
   std::vector<unique_fd> sockets;
   for (unsigned i = 0; i < count; ++i) {

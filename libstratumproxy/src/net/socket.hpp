@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace stratumproxy::net {
 /// No delay, keep-alive, and an end to connections whose peer acknowledges nothing for 20 s, as all connections of the
 /// proxy have it. On Linux an accepted socket inherits these from the listening one.
 void set_connection_options(int socket) noexcept;
+
+/// From when on the socket is readable: so many bytes, or the end.
+void set_readable_from(int socket, std::size_t bytes) noexcept;
 
 /// `count` non-blocking listening sockets on one address, between which the kernel spreads the miners; port 0 picks a
 /// free one for all. address_in_use when anybody else listens there, another proxy of the same user included.

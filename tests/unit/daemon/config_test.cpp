@@ -90,6 +90,12 @@ TEST_CASE("every key is taken from the file") {
 [stratum]
 addr = "0.0.0.0:1"
 threads = 3
+proxy_protocol_from = ["10.0.0.5"]
+[[stratum.listen]]
+addr = "[::]:3"
+[[stratum.listen]]
+addr = "127.0.0.1:4"
+proxy_protocol_from = ["::1", "10.0.0.0/8"]
 [web]
 addr = "[::1]:2"
 token_file = "/t"
@@ -179,6 +185,12 @@ connections = 32
 )");
   CHECK(settings.proxy.address == "0.0.0.0:1");
   CHECK(settings.proxy.threads == 3);
+  CHECK(settings.proxy.proxy_protocol_from == std::vector<std::string>{"10.0.0.5"});
+  REQUIRE(settings.proxy.more_listeners.size() == 2);
+  CHECK(settings.proxy.more_listeners[0].address == "[::]:3");
+  CHECK(settings.proxy.more_listeners[0].proxy_protocol_from.empty());
+  CHECK(settings.proxy.more_listeners[1].address == "127.0.0.1:4");
+  CHECK(settings.proxy.more_listeners[1].proxy_protocol_from == std::vector<std::string>{"::1", "10.0.0.0/8"});
   CHECK(settings.web.address == "[::1]:2");
   CHECK(settings.web.token_file == "/t");
   CHECK(settings.web.allow_open);
@@ -273,6 +285,17 @@ TEST_CASE("an empty file changes nothing") {
   CHECK(parse({"--config", file.c_str()}).settings.proxy.address == "127.0.0.1:9332");
 }
 
+TEST_CASE("further listeners have a section each") {
+  CHECK(toml_error("[[stratum.listen]]\nadr = \"127.0.0.1:1\"\n") == "x.toml:2: unknown key stratum.listen.adr; did you mean addr?");
+  CHECK(toml_error("[[stratum.listen]]\naddr = 1\n").find("x.toml:2: stratum.listen.addr must be ") == 0);
+  CHECK(toml_error("[stratum.listen]\naddr = \"127.0.0.1:1\"\n") == "x.toml:1: stratum.listen must be written [[stratum.listen]]");
+  CHECK(toml_error("[stratum]\nlisten = [1]\n") == "x.toml:2: stratum.listen must be written [[stratum.listen]]");
+  CHECK(toml_error("[[stratum.listen]]\n") == "x.toml: each [[stratum.listen]] needs an addr");
+  CHECK(toml_error("[[stratum.listen]]\naddr = \"127.0.0.1:9332\"\n") ==
+        "x.toml: stratum.addr and an addr of [[stratum.listen]] are the same address");
+  CHECK(toml_error("[[stratum.listen]]\naddr = \"127.0.0.1:0\"\n[[stratum.listen]]\naddr = \"127.0.0.1:0\"\n").empty());
+}
+
 TEST_CASE("an unknown key is refused with its line and the name that was meant") {
   CHECK(toml_error("[session]\n\ngrace_second = 1\n") == "x.toml:3: unknown key session.grace_second; did you mean grace_seconds?");
   CHECK(toml_error("[sesion]\n") == "x.toml:1: unknown section sesion; did you mean [session]?");
@@ -285,7 +308,8 @@ TEST_CASE("an unknown key is refused with its line and the name that was meant")
 TEST_CASE("values of the wrong type or out of range are refused with their line") {
   for (const std::string line : {
            "[stratum]\naddr = 3333", "[stratum]\naddr = \"nowhere\"", "[stratum]\naddr = [\"127.0.0.1:1\"]", "[stratum]\nthreads = -1",
-           "[stratum]\nthreads = 1.5", "[web]\nallow_open = 1", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
+           "[stratum]\nthreads = 1.5", "[stratum]\nproxy_protocol_from = \"10.0.0.5\"", "[stratum]\nproxy_protocol_from = [\"10.0.0.1/8\"]",
+           "[stratum]\nproxy_protocol_from = [\"farm\"]", "[stratum]\nproxy_protocol_from = [\"farm.example\"]", "[web]\nallow_open = 1", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
            "[web]\nregistration = \"closed\"", "[web]\nregistration = false", "[web]\nregistrations_per_minute = 0",
            "[web]\nregistrations_burst = 0", "[web]\nfailed_logins_per_minute = 1.5", "[web]\nfailed_logins_burst = -1",
            "[web]\naudit_days = -1",
