@@ -283,6 +283,7 @@ constexpr event_help event_helps[] = {
     {"sessions_handed_over", "Sessions that returned on another shard"},
     {"sessions_kept", "Sessions that were kept for a worker that dropped"},
     {"sessions_moved", "Sessions that moved to another account"},
+    {"sessions_recalled", "Sessions that a worker of another proxy brought along"},
     {"sessions_restored", "Sessions that were given back to their worker"},
     {"sessions_superseded", "Connections that ended because their session returned on another one"},
     {"verdicts_unmatched", "Answers of pools to no share in flight"},

@@ -9,14 +9,17 @@
 //   s0 .. s8 the account from its next look-up on: dedicated, shared (fast hash, slow hash, not checked), vardiff, a fall-back, two of
 //            them on shared links, weights, weights on shared links
 //   w / W    the news of it, or of its removal, at once
+//   r / R / q  a look-up of a session of another proxy: found, not found, found and useless
 //
 // Whatever happens: what leaves the proxy is a line that the codec reads, and in the end every share has one end.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +46,13 @@ struct wire {
   std::string last_job, session;
 };
 
+/// A store of sessions from which the theatre answers by itself.
+struct no_store final : session_store {
+  void save(session_record record) override { require(record.id.size() == 32 && record.difficulty > 0 && !record.mark.empty()); }
+  void remove(const std::string& id) override { require(id.size() == 32); }
+  void claim(const std::string&, std::function<void(std::optional<session_record>)>) override { std::abort(); }
+};
+
 class theatre final : public session::session_host {
  public:
   theatre() {
@@ -51,6 +61,7 @@ class theatre final : public session::session_host {
     session::manager_settings settings;
     settings.config = &config_;
     settings.instance = "fuzz";
+    settings.sessions = &store_;
     settings.random = [this](std::span<std::uint8_t> bytes) {
       for (auto& byte : bytes) {
         seed_ = seed_ * 1'664'525 + 1'013'904'223;
@@ -90,6 +101,10 @@ class theatre final : public session::session_host {
     }
   }
   void find_account(session::lookup_id lookup, std::string_view) override { lookups_.push_back(lookup); }
+  void find_session(session::lookup_id lookup, std::string_view id) override {
+    require(id.size() == 32);
+    recalls_.push_back(lookup);
+  }
   bool check_share(session::check_id check, session::proof_request what) override {
     if (checks_.size() >= 4) return false;
     checks_.emplace_back(check, std::move(what));
@@ -170,6 +185,9 @@ class theatre final : public session::session_host {
       case 'u': return looked_up({account_lookup::status::unknown, nullptr});
       case 'n': return looked_up({account_lookup::status::unavailable, nullptr});
       case 's': return become(what.size() > 1 ? what[1] : '0');
+      case 'r': return recalled(session_record{.id = {}, .account = "alice", .rig = "rig", .difficulty = 16, .mark = "07", .miner_bytes = 4});
+      case 'R': return recalled(std::nullopt);
+      case 'q': return recalled(session_record{.id = {}, .account = "alice", .rig = "rig", .difficulty = 1, .mark = "Xyz", .miner_bytes = 8});
       case 'w': return manager_->account_changed("alice", made_, now_);
       case 'W': return manager_->account_changed("alice", nullptr, now_);
       case 'k': return checked();
@@ -226,6 +244,13 @@ class theatre final : public session::session_host {
     manager_->account_found(lookup, std::move(result), now_);
   }
 
+  void recalled(const std::optional<session_record>& found) {
+    if (recalls_.empty()) return;
+    const auto lookup = recalls_.front();
+    recalls_.pop_front();
+    manager_->session_found(lookup, found, now_);
+  }
+
   void pass(int root) {
     for (int i = 0; i < root * root * 2; ++i) {
       now_ += 500ms;
@@ -254,6 +279,7 @@ class theatre final : public session::session_host {
   }
 
   options config_;
+  no_store store_;
   std::uint32_t seed_ = 1;
   std::uint64_t revision_ = 0;
   std::shared_ptr<account> made_;
@@ -261,7 +287,7 @@ class theatre final : public session::session_host {
   protocol::decoder reader_;
   std::vector<wire> miners_, links_;
   std::deque<channel_id> dials_;
-  std::deque<session::lookup_id> lookups_;
+  std::deque<session::lookup_id> lookups_, recalls_;
   std::deque<std::pair<session::check_id, session::proof_request>> checks_;
   std::unique_ptr<session::session_manager> manager_;
 };

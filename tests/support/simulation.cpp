@@ -119,6 +119,12 @@ void shard::find_account(session::lookup_id lookup, std::string_view name) {
   });
 }
 
+void shard::find_session(session::lookup_id lookup, std::string_view id) {
+  all.sessions->claim(std::string(id), [this, lookup](std::optional<stratumproxy::session_record> found) {
+    all.after(all.latency, [this, lookup, found = std::move(found)] { manager->session_found(lookup, found, all.now); });
+  });
+}
+
 bool shard::check_share(session::check_id check, session::proof_request what) {
   if (checks >= all.max_checks) return false;
   ++checks;
@@ -352,6 +358,7 @@ void pool_link::on_line(std::string line) {
     if (!owner.answers_shares) return withheld.push_back(id);
     error.empty() ? answer("true") : answer("null", error);
   } else {
+    if (const auto* const wish = std::get_if<protocol::suggest_difficulty>(&message->body)) suggested = wish->value;
     answer("true");
   }
 }
@@ -368,21 +375,32 @@ std::string pool_link::verdict(const protocol::submit& share) {
 
 // ---- world -------------------------------------------------------------------------------------------------------------
 
-world::world(std::uint64_t seed, unsigned count, stratumproxy::options with, stratumproxy::line_tap* tap) : config(std::move(with)), random(seed) {
+world::world(std::uint64_t seed, unsigned count, stratumproxy::options with, stratumproxy::line_tap* tap)
+    : config(std::move(with)), sessions(nullptr), random(seed) {
+  add_shards(count, true, tap);
+}
+
+world::world(std::uint64_t seed, unsigned count, stratumproxy::options with, stratumproxy::session_store& between)
+    : config(std::move(with)), sessions(&between), random(seed) {
+  add_shards(count, false, nullptr);
+}
+
+void world::add_shards(unsigned count, bool are_one_proxy, stratumproxy::line_tap* tap) {
   now = time_point{} + 1h;
   const auto hints = session::make_return_hints();
   for (unsigned i = 0; i < count; ++i) shards.push_back(std::make_unique<shard>(*this, i, count));
   for (auto& one : shards) {
     session::manager_settings settings;
-    settings.shard = one->index;
-    settings.shards = count;
+    settings.shard = are_one_proxy ? one->index : 0;
+    settings.shards = are_one_proxy ? count : 1;
     settings.config = &config;
     settings.instance = "simulated" + std::to_string(one->index);
     settings.random = [this](std::span<std::uint8_t> bytes) {
       for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
     };
-    settings.hints = hints;
+    settings.hints = are_one_proxy ? hints : nullptr;
     settings.tap = tap;
+    settings.sessions = sessions;
     one->manager = std::make_unique<session::session_manager>(std::move(settings), *one);
   }
 }

@@ -51,6 +51,7 @@ struct shard final : stratumproxy::session::session_host {
   void connect(stratumproxy::session::channel_id channel, const std::string& host, std::uint16_t port) override;
   void set_reading(stratumproxy::session::channel_id, bool) override;
   void find_account(stratumproxy::session::lookup_id lookup, std::string_view name) override;
+  void find_session(stratumproxy::session::lookup_id lookup, std::string_view id) override;
   [[nodiscard]] bool check_share(stratumproxy::session::check_id check, stratumproxy::session::proof_request what) override;
   void hand_over(stratumproxy::session::channel_id channel, unsigned to, stratumproxy::session::handover what) override;
 
@@ -154,6 +155,7 @@ class pool_link final : public peer {
   std::string extranonce1, user, agent;
   bool open = true, authorized = false;
   double current_difficulty = 0;
+  double suggested = 0;  // by the proxy
   std::map<std::string, std::string> coinb1;
   std::map<std::string, double> weights;  // the difficulty of each job
   std::set<std::string> seen;             // shares
@@ -197,6 +199,8 @@ class world {
  public:
   explicit world(std::uint64_t seed = 1, unsigned shards = 1, stratumproxy::options with = {},
                  stratumproxy::line_tap* tap = nullptr);
+  /// Each shard is a proxy of its own, and they share the store.
+  world(std::uint64_t seed, unsigned proxies, stratumproxy::options with, stratumproxy::session_store& between);
   ~world();
 
   pool& add_pool(const std::string& where = "pool.example:3333");
@@ -218,6 +222,7 @@ class world {
   [[nodiscard]] std::uint64_t event(std::string_view name) const;
 
   stratumproxy::options config;
+  stratumproxy::session_store* const sessions;
   time_point now{};
   std::mt19937_64 random;
   duration latency = 1ms;
@@ -230,6 +235,7 @@ class world {
   stratumproxy::protocol::decoder decoder;  // of the miners and pools
 
  private:
+  void add_shards(unsigned shards, bool are_one_proxy, stratumproxy::line_tap* tap);
   struct event_entry {
     time_point at;
     std::uint64_t order;

@@ -16,6 +16,7 @@
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
+#include "stratumproxy/session_store.hpp"
 
 namespace stratumproxy {
 
@@ -23,16 +24,16 @@ namespace stratumproxy {
 /// header that shows Asio; it must be the (standalone) Asio that the library was built with.
 ///
 /// Thread: one thread runs the io_context, and every method belongs to that thread, or to a time when nobody runs it. The
-/// account source may answer from any thread; it, the sinks and the tap are called on the io_context's thread
-/// and must not call the proxy back: asio::post to the context instead. The proxy keeps some threads of its own to look up
+/// account source and the store of sessions may answer from any thread; they, the sinks and the tap are called on the io_context's
+/// thread and must not call the proxy back: asio::post to the context instead. The proxy keeps some threads of its own to look up
 /// names of pools.
 ///
-/// Ownership: the io_context, account source, sinks and tap are borrowed and outlive the proxy. Nothing else needs to be
+/// Ownership: the io_context, account source, sinks, tap and store of sessions are borrowed and outlive the proxy. Nothing else needs to be
 /// waited for: after stop() the io_context runs out of the proxy's work by itself.
 class asio_proxy {
  public:
   asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr,
-             line_tap* tap = nullptr);
+             line_tap* tap = nullptr, session_store* sessions = nullptr);
   ~asio_proxy();  ///< stops
   asio_proxy(const asio_proxy&) = delete;
   asio_proxy& operator=(const asio_proxy&) = delete;

@@ -13,18 +13,19 @@
 #include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/result.hpp"
+#include "stratumproxy/session_store.hpp"
 #include "stratumproxy/version.hpp"
 
 namespace stratumproxy {
 
 /// A Stratum proxy on threads of its own. Any number of them fit in one process.
 ///
-/// Thread: every method may be called from any thread but the proxy's own. The account source, the sinks and the tap are
-/// borrowed: they must outlive the proxy.
+/// Thread: every method may be called from any thread but the proxy's own. The account source, the sinks, the tap and the
+/// store of sessions are borrowed: they must outlive the proxy. Without such a store only this proxy knows its sessions.
 class proxy {
  public:
   proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink = nullptr,
-        line_tap* tap = nullptr);
+        line_tap* tap = nullptr, session_store* sessions = nullptr);
   ~proxy();  ///< stops
   proxy(const proxy&) = delete;
   proxy& operator=(const proxy&) = delete;

@@ -9,8 +9,9 @@
 namespace stratumproxy {
 
 struct asio_proxy::impl {
-  impl(asio::io_context& on, options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears)
-      : io(on), config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears) {}
+  impl(asio::io_context& on, options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears,
+       session_store* records)
+      : io(on), config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears), sessions(records) {}
 
   asio::io_context& io;
   const options config;
@@ -18,6 +19,7 @@ struct asio_proxy::impl {
   log_sink& log;
   metrics::sink* const sink;
   line_tap* const tap;
+  session_store* const sessions;
 
   facade::listening open;
   std::shared_ptr<const ban_list> bans;
@@ -26,8 +28,8 @@ struct asio_proxy::impl {
 };
 
 asio_proxy::asio_proxy(asio::io_context& io, options config, account_source& accounts, log_sink& log, metrics::sink* sink,
-                       line_tap* tap)
-    : impl_(std::make_unique<impl>(io, std::move(config), accounts, log, sink, tap)) {}
+                       line_tap* tap, session_store* sessions)
+    : impl_(std::make_unique<impl>(io, std::move(config), accounts, log, sink, tap, sessions)) {}
 
 asio_proxy::~asio_proxy() { stop(); }
 
@@ -35,7 +37,8 @@ std::error_code asio_proxy::start() try {
   if (impl_->shard) return {};
   auto bound = facade::listening::open(impl_->config, 1);
   if (!bound) return bound.error();
-  auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink, impl_->tap);
+  auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink, impl_->tap,
+                                             impl_->sessions);
   common->bans = impl_->bans;
   common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   auto made = std::make_shared<net::shard>(*common, 0, impl_->io, bound->of_shard(0));

@@ -26,8 +26,8 @@ unsigned shard_count(const options& config) {
 }  // namespace
 
 struct proxy::impl {
-  impl(options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears)
-      : config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears) {}
+  impl(options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears, session_store* records)
+      : config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears), sessions(records) {}
 
   std::error_code start();
   void stop_listening();
@@ -40,6 +40,7 @@ struct proxy::impl {
   log_sink& log;
   metrics::sink* const sink;
   line_tap* const tap;
+  session_store* const sessions;
 
   std::mutex mutex;  // of what follows
   facade::listening open;
@@ -55,7 +56,7 @@ std::error_code proxy::impl::start() try {
   auto bound = facade::listening::open(config, count);
   if (!bound) return bound.error();
 
-  auto common = std::make_unique<net::shell>(config, accounts, log, sink, tap);
+  auto common = std::make_unique<net::shell>(config, accounts, log, sink, tap, sessions);
   common->bans = bans;
   for (unsigned i = 0; i < count; ++i) common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   std::vector<std::unique_ptr<net::shard_thread>> made;
@@ -90,8 +91,8 @@ std::vector<std::future<T>> proxy::impl::ask(std::future<T> (net::shard_thread::
   return answers;
 }
 
-proxy::proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink, line_tap* tap)
-    : impl_(std::make_unique<impl>(std::move(config), accounts, log, sink, tap)) {}
+proxy::proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink, line_tap* tap, session_store* sessions)
+    : impl_(std::make_unique<impl>(std::move(config), accounts, log, sink, tap, sessions)) {}
 
 proxy::~proxy() { stop(); }
 

@@ -61,6 +61,7 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, std::vector<li
   settings.log = &common.log;
   settings.sink = common.sink;
   settings.tap = common.tap;
+  settings.sessions = common.sessions;
   settings.hints = common.hints;
   manager_ = std::make_unique<session::session_manager>(std::move(settings), *this);
   bans_changed(common.bans);
@@ -382,6 +383,12 @@ void shard::find_account(session::lookup_id lookup, std::string_view name) {
   });
 }
 
+void shard::find_session(session::lookup_id lookup, std::string_view id) {
+  common_.sessions->claim(std::string(id), [mail = mail_, lookup](std::optional<session_record> found) {
+    mail->post([lookup, found = std::move(found)](shard& self) { self.session_found(lookup, found); });
+  });
+}
+
 bool shard::check_share(session::check_id check, session::proof_request what) {
   return common_.checks.check(std::move(what), [mail = mail_, check](const result<algorithm::proof>& outcome) {
     mail->post([check, outcome](shard& self) { self.share_checked(check, outcome); });
@@ -410,6 +417,10 @@ void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
 
 void shard::account_found(session::lookup_id lookup, account_lookup found) {
   manager_->account_found(lookup, std::move(found), now_);
+}
+
+void shard::session_found(session::lookup_id lookup, const std::optional<session_record>& found) {
+  manager_->session_found(lookup, found, now_);
 }
 
 void shard::account_changed(const std::string& name, std::shared_ptr<const account> now_is) {

@@ -54,6 +54,7 @@ class shard final : public session::session_host, public std::enable_shared_from
 
   // From the mailbox.
   void account_found(session::lookup_id lookup, account_lookup found);
+  void session_found(session::lookup_id lookup, const std::optional<session_record>& found);
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
   bool disconnect(std::string_view worker, std::string_view words);
   move_outcome move_worker(std::string_view worker, std::shared_ptr<const account> to);
@@ -86,6 +87,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   void connect(session::channel_id channel, const std::string& host, std::uint16_t port) override;
   void set_reading(session::channel_id channel, bool enabled) override;
   void find_account(session::lookup_id lookup, std::string_view name) override;
+  void find_session(session::lookup_id lookup, std::string_view id) override;
   [[nodiscard]] bool check_share(session::check_id check, session::proof_request what) override;
   void hand_over(session::channel_id channel, unsigned to, session::handover what) override;
 

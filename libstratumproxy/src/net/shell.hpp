@@ -17,18 +17,20 @@
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/session/session_manager.hpp"
+#include "stratumproxy/session_store.hpp"
 
 namespace stratumproxy::net {
 
 /// What the shards of one proxy have in common. Outlives them.
 struct shell {
-  shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears);
+  shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears, session_store* records);
 
   const options& config;
   account_source& accounts;
   log_sink& log;
   metrics::sink* sink;  ///< may be null
   line_tap* tap;        ///< may be null
+  session_store* sessions;  ///< may be null
   std::string instance;
   std::shared_ptr<const ban_list> bans;  ///< at the start; may be null
   std::shared_ptr<session::return_hints> hints = session::make_return_hints();

@@ -1,5 +1,6 @@
 // How a miner becomes a worker: subscribe, authorize, and the return of one that was here before.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "algorithm/target.hpp"
@@ -12,12 +13,18 @@ namespace {
 constexpr unsigned max_sent_away = 2;
 constexpr unsigned max_moves = 50;  // of one connection
 constexpr auto sent_away_window = std::chrono::minutes(10);
+constexpr auto recall_patience = std::chrono::seconds(1);
 
 [[nodiscard]] unsigned miner_bytes_for(const split_options& split, const std::string& agent) {
   for (const auto& [prefix, bytes] : split.by_agent) {
     if (agent.starts_with(prefix)) return bytes;
   }
   return split.miner_bytes;
+}
+
+// It comes from outside: another proxy may be set up otherwise, or be another program.
+[[nodiscard]] bool is_usable(const session_record& found) noexcept {
+  return found.miner_bytes >= 1 && found.miner_bytes <= 8 && std::isfinite(found.difficulty) && found.difficulty > 0;
 }
 
 [[nodiscard]] std::string sent_away_key(const downstream_session& worker, const account& owner, const std::string& rig) {
@@ -28,12 +35,11 @@ constexpr auto sent_away_window = std::chrono::minutes(10);
 
 // ---- subscribe -------------------------------------------------------------------------------------------------------
 
-bool session_manager::impl::worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) {
+void session_manager::impl::worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) {
   if (worker.agent().starts_with("stratumproxy/") && worker.agent().find(shard_.instance) != std::string::npos) {
     protocol::encode_error(shard_.out, "null", 20, "this proxy is its own pool");
     shard_.flush(*worker.channel());
-    worker_closes(worker, close_reason::wrong_protocol, "a loop: this proxy is its own pool", now);
-    return false;
+    return worker_closes(worker, close_reason::wrong_protocol, "a loop: this proxy is its own pool", now);
   }
   auto named = session_id::parse(asked.session);
   if (!named && worker.handed_over) named = worker.login().expected_session;
@@ -53,17 +59,64 @@ bool session_manager::impl::worker_subscribes(downstream_session& worker, const 
     channels_.erase(channel);
     worker.disconnected(now);
     destroy(worker, now);
-    shard_.host.hand_over(channel, shard, std::move(what));
-    return false;
+    return shard_.host.hand_over(channel, shard, std::move(what));
   }
   const auto known = named ? sessions_.find(*named) : sessions_.end();
   auto* before = known != sessions_.end() ? find(known->second) : nullptr;
+  if (named && !before && settings_.sessions) {
+    const auto id = next_lookup_++;
+    recalls_[id] = {worker.id(), now + recall_patience};
+    return shard_.host.find_session(lookup_id{id}, named->text());
+  }
   // Who logged in first has chosen the account: another one's session is of no use for it.
   if (worker.owner && before && before->owner && before->owner->name != worker.owner->name) before = nullptr;
-  give_identity(worker, before);
+  subscribe(worker, before, std::nullopt, now);
+}
+
+void session_manager::impl::subscribe(downstream_session& worker, downstream_session* before, std::optional<session_record> recalled,
+                                      time_point now) {
+  give_identity(worker, before, recalled);
+  if (recalled) worker.login().recalled = std::move(recalled);
   if (worker.owner && before) resume_session(worker, now);
+  else if (worker.owner && recall_session(worker, *worker.owner)) worker_wishes(worker, now);
+  worker.subscribe_answer();
+}
+
+// ---- sessions of other proxies -----------------------------------------------------------------------------------------
+
+void session_manager::impl::session_found(worker_id asked, std::optional<session_record> found, time_point now) {
+  auto* const worker = find(asked);
+  if (!worker || !worker->is_connected()) return;
+  if (found && !is_usable(*found)) found.reset();
+  if (found && worker->owner && found->account != worker->owner->name) found.reset();
+  const bool was_mining = worker->is_mining();
+  subscribe(*worker, nullptr, std::move(found), now);
+  after_input(*worker, was_mining, now);
+  to_resume_.push_back(asked);
+}
+
+// A store that does not answer costs a worker its difficulty, and no more than this of its time.
+void session_manager::impl::give_up_recalls(time_point now) {
+  std::vector<worker_id> late;
+  std::erase_if(recalls_, [&](const auto& entry) {
+    if (entry.second.until > now) return false;
+    late.push_back(entry.second.worker);
+    return true;
+  });
+  for (const auto id : late) session_found(id, std::nullopt, now);
+}
+
+// It authorized as the account that it had at the other proxy.
+bool session_manager::impl::recall_session(downstream_session& worker, const account& owner) {
+  const auto recalled = worker.take_recalled();
+  if (!recalled || recalled->account != owner.name) return false;
+  if (worker.rig.empty()) worker.rig = recalled->rig;
+  worker.recall(recalled->difficulty);
+  shard_.events.count(happening::session_recalled);
   return true;
 }
+
+// ---- authorize before subscribe ----------------------------------------------------------------------------------------
 
 // It authorized before it subscribed: instead of the link that was opened for it, which has given it nothing yet, it gets its former one.
 void session_manager::impl::resume_session(downstream_session& worker, time_point now) {
@@ -84,17 +137,23 @@ void session_manager::impl::resume_session(downstream_session& worker, time_poin
   }
 }
 
-void session_manager::impl::give_identity(downstream_session& worker, downstream_session* before) {
+void session_manager::impl::give_identity(downstream_session& worker, downstream_session* before,
+                                          const std::optional<session_record>& recalled) {
   const auto& split = shard_.config.split;
   worker.session = session_id::make(shard_.random, settings_.shard, settings_.shards);
   sessions_[worker.session] = worker.id();
 
-  worker.miner_bytes = before && before->miner_bytes ? before->miner_bytes : miner_bytes_for(split, worker.agent());
+  worker.miner_bytes = before && before->miner_bytes ? before->miner_bytes
+                       : recalled                      ? recalled->miner_bytes
+                                                       : miner_bytes_for(split, worker.agent());
   if (before && before != &worker) worker.restores = before->id();
   if (before && !before->is_connected() && !before->claimed_by) {
     worker.mark = before->mark;
     marks_.share(worker.mark);
     before->claimed_by = worker.id();
+  } else if (recalled && marks_.could_be_one(recalled->mark)) {
+    worker.mark = recalled->mark;
+    marks_.share(worker.mark);
   } else {
     // Nobody comes back, or the old connection still looks alive: then it keeps its mark until this one has authorized.
     worker.mark = marks_.take();
@@ -124,9 +183,10 @@ void session_manager::impl::worker_wishes(downstream_session& worker, time_point
   }
   if (link->rules().has_vardiff) {
     if (worker.retune(*link, now)) worker.give_job(*link, job_cause::eased, now);
-  } else if (!link->is_shared()) {
+  } else if (const double recalled = worker.take_recalled_difficulty(); !link->is_shared()) {
     const auto wishes = worker.wishes();
-    link->suggest_difficulty(std::max({wishes.suggested, wishes.minimum, wishes.fixed}), now);
+    const auto wish = std::max({wishes.suggested, wishes.minimum, wishes.fixed});
+    link->suggest_difficulty(wish > 0 ? wish : recalled, now);
   }
 }
 
@@ -203,6 +263,7 @@ void session_manager::impl::admit(downstream_session& worker, const known_accoun
   if (!worker.owner) worker.rig = rig;
   if (worker.owner) forget_claim(worker);
   const bool is_restored = !worker.owner && restore(worker, *owner, now);
+  const bool is_recalled = !worker.owner && recall_session(worker, *owner);
 
   const bool is_other = worker.owner && worker.owner->name != owner->name;
   if (is_other) {
@@ -226,7 +287,7 @@ void session_manager::impl::admit(downstream_session& worker, const known_accoun
     find_link(worker, now);
   }
   worker_wishes(worker, now);
-  log_worker(log_level::info, is_restored ? "worker_restored" : is_other ? "worker_moved" : "worker_authorized", worker,
+  log_worker(log_level::info, is_restored ? "worker_restored" : is_recalled ? "worker_recalled" : is_other ? "worker_moved" : "worker_authorized", worker,
              worker.agent());
 }
 

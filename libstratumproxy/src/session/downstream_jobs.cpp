@@ -183,12 +183,19 @@ std::optional<bool> downstream_session::take_missed_job() noexcept { return std:
 
 // ---- a difficulty of its own -------------------------------------------------------------------------------------------
 
+void downstream_session::recall_tuner() {
+  if (!wishes_ || wishes_->recalled == 0) return;
+  tuner_->recall(std::exchange(wishes_->recalled, 0));
+  is_tuned_ = true;  // its first job here does not begin a search
+}
+
 void downstream_session::take_rules(const upstream_session& link, time_point now) {
   if (!link.rules().has_vardiff) return tuner_.reset();
   if (!tuner_) {
     tuner_.emplace(shard_.config.vardiff);
     is_tuned_ = false;
     if (wishes_) wishes_->heard = 0;
+    recall_tuner();
   }
   (void)retune(link, now);
 }

@@ -254,12 +254,11 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
       if (!worker.subscribed_) {
         worker.agent_ = worker.shard_.agents.share(
             protocol::printable(m.agent, m.agent.starts_with("stratumproxy/") ? max_proxy_agent : max_agent));
-        if (!worker.listener_.worker_subscribes(worker, m, now)) return;
-        worker.subscribed_ = true;
+        worker.login().subscribe_id = silent ? std::string_view{} : id;
+        worker.looking_up_ = true;
+        return worker.listener_.worker_subscribes(worker, m, now);
       }
-      if (!silent) {
-        protocol::encode_subscribed(out, id, worker.session.text(), worker.told_extranonce1, worker.told_extranonce2_size);
-      }
+      if (!silent) worker.encode_subscribed(id);
     }
     void operator()(const protocol::authorize& m) const { worker.authorize(silent ? std::string_view{} : id, m, now); }
     void operator()(const protocol::submit& m) const { worker.submit(silent ? std::string_view{} : id, m, now); }
@@ -314,6 +313,18 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
 }
 
 // ---- handshake -------------------------------------------------------------------------------------------------------
+
+void downstream_session::encode_subscribed(std::string_view id) {
+  protocol::encode_subscribed(shard_.out, id, session.text(), told_extranonce1, told_extranonce2_size);
+}
+
+void downstream_session::subscribe_answer() {
+  looking_up_ = false;
+  if (!channel_) return;
+  subscribed_ = true;
+  if (!login().subscribe_id.empty()) encode_subscribed(login().subscribe_id);
+  shard_.flush(*channel_);
+}
 
 void downstream_session::authorize(std::string_view id, const protocol::authorize& asked, time_point now) {
   login().authorize_id = id;
@@ -581,6 +592,11 @@ void downstream_session::disconnected(time_point now) {
   }
   kept_.reset();
   login_.reset();
+}
+
+void downstream_session::recall(double its_difficulty) {
+  wish().recalled = its_difficulty;
+  if (tuner_) recall_tuner();
 }
 
 void downstream_session::take_over(downstream_session& before) {

@@ -24,6 +24,7 @@
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/protocol/line_framer.hpp"
 #include "stratumproxy/protocol/messages.hpp"
+#include "stratumproxy/session_store.hpp"
 
 namespace stratumproxy::session {
 
@@ -96,6 +97,7 @@ struct difficulty_wishes {
   double heard = 0;    // of the suggestions: what its tuner knows
   double minimum = 0;  // with mining.configure
   double fixed = 0;    // in the password
+  double recalled = 0; // no wish: what it had at another proxy, until it is known what it has here
 };
 
 /// Whom a worker may call itself in its submits, beside its account and rig. Few do.
@@ -107,9 +109,11 @@ struct further_names {
 /// What is needed until a worker is known.
 struct worker_login {
   std::string line;              // a copy of the line being handled, until subscribed
-  std::string authorize_id;      // of the look-up; "" wants no reply
+  std::string subscribe_id;      // of the request; "" wants no reply
+  std::string authorize_id;      // likewise
   std::string suggested_target;  // becomes a difficulty once the algorithm is known
   std::optional<session_id> expected_session;  // what it gets, where it came from another shard
+  std::optional<session_record> recalled;      // what it was at another proxy
 };
 
 /// One worker: the proxy as a pool of a miner, over its connections. Outlives the connection while its session may be restored.
@@ -119,15 +123,16 @@ struct worker_login {
 ///                                                        ^                    |
 ///                                                        +--- takes over -----+   (a new connection's session, with its id)
 ///
-/// It judges what needs no pool, and keeps the order of replies: while an account is looked up nothing more is read.
+/// It judges what needs no pool, and keeps the order of replies: while its account or session is looked up nothing more is read.
 class downstream_session {
  public:
   /// What the owner of the worker is asked. Not to be destroyed from inside of these calls.
   class events {
    public:
     virtual ~events() = default;
-    /// Gives the worker its identity, extranonce and session. False: it goes to another shard, or is closed; the line is not answered.
-    [[nodiscard]] virtual bool worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) = 0;
+    /// Gives the worker its identity, extranonce and session; answered with subscribe_answer(), unless it goes to another shard or is
+    /// closed.
+    virtual void worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) = 0;
     /// Starts a look-up; answered with authorize_answer().
     virtual void worker_authorizes(downstream_session& worker, std::string_view account, std::string_view rig, time_point now) = 0;
     /// The link whose job has this id, of those that the worker may submit to.
@@ -162,6 +167,7 @@ class downstream_session {
   }
 
   // ---- what the owner tells it
+  void subscribe_answer();
   void authorize_answer(bool good, int code, std::string_view text, time_point now);
   /// `of`: the link that the share was for.
   void share_verdict(const judged_share& share, const verdict& how, link_id of, double divider, time_point now);
@@ -202,6 +208,8 @@ class downstream_session {
   [[nodiscard]] std::optional<bool> take_missed_job() noexcept;  // whether a clean one was among them
   /// The connection is gone; verdicts that come now are only counted.
   void disconnected(time_point now);
+  /// It had this difficulty at another proxy, and gets it again where the proxy says which it has; else the pool is asked for it.
+  void recall(double its_difficulty);
   /// Continues what another session of the same worker was: difficulty, window, link.
   void take_over(downstream_session& before);
   /// Nothing was said for long: difficulty and job once more.
@@ -234,9 +242,14 @@ class downstream_session {
     if (others_) std::erase_if(*others_, is);
     if (others_ && others_->empty()) others_.reset();
   }
+  [[nodiscard]] std::optional<session_record> take_recalled() {
+    return login_ ? std::exchange(login_->recalled, std::nullopt) : std::nullopt;
+  }
   /// "" when there is none.
   [[nodiscard]] std::string take_suggested_target() { return login_ ? std::exchange(login_->suggested_target, {}) : std::string(); }
   [[nodiscard]] difficulty_wishes wishes() const noexcept { return wishes_ ? *wishes_ : difficulty_wishes{}; }
+  /// Once; 0 when there is none.
+  [[nodiscard]] double take_recalled_difficulty() noexcept { return wishes_ ? std::exchange(wishes_->recalled, 0) : 0; }
   /// To wish; made when there is none.
   [[nodiscard]] difficulty_wishes& wish();
   /// Made when there is none; gone once the worker is known.
@@ -280,6 +293,8 @@ class downstream_session {
   bool is_kept = false;                       // counted among the kept sessions
   bool is_ending = false;                     // sends no more, but is owed verdicts
   bool is_paused = false;                     // the host was told not to read
+  std::size_t saved = 0;                      // in the store of sessions: a hash of what; 0: nothing
+  time_point saved_at{};
   bool counts_as_stranger = true;             // towards the limit of its address
   time_point left_at{};                       // when the connection was lost
   metrics::share_counts* totals = nullptr;    // of the account, pool and algorithm it mines for; the shard's
@@ -296,6 +311,8 @@ class downstream_session {
   };
 
   void process(time_point now);
+  void encode_subscribed(std::string_view id);
+  void recall_tuner();
   void handle(const protocol::miner_message& message, time_point now);
   void unusable_line(std::error_code why, time_point now);
   void authorize(std::string_view id, const protocol::authorize& asked, time_point now);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -60,6 +61,10 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
     std::string account, rig;
     bool is_outdated = false;  // the account changed meanwhile: the answer may be from before
   };
+  struct recall {  // of a session from another proxy
+    worker_id worker{};
+    time_point until{};
+  };
   struct sent_away {  // to learn the pool's extranonce
     unsigned times = 0;
     time_point since{};
@@ -81,19 +86,24 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void drop_connection(downstream_session& worker, close_reason reason, std::string_view detail, time_point now);
   void keep(downstream_session& worker);
   void unkeep(downstream_session& worker);
+  void save(downstream_session& worker, time_point now);
   void destroy(downstream_session& worker, time_point now);
   void no_stranger_any_more(downstream_session& worker);
   void log_worker(log_level level, std::string_view event, const downstream_session& worker, std::string_view detail) const;
 
   // ---- admission.cpp
-  bool worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) override;
+  void worker_subscribes(downstream_session& worker, const protocol::subscribe& asked, time_point now) override;
   void worker_authorizes(downstream_session& worker, std::string_view account, std::string_view rig, time_point now) override;
   bool may_roll(downstream_session& worker, time_point now) override;
   void worker_wishes(downstream_session& worker, time_point now) override;
   void worker_closes(downstream_session& worker, close_reason reason, std::string_view detail, time_point now) override;
   void look_up(worker_id worker, const std::string& account, const std::string& rig);
   void account_found(const lookup& asked, const account_lookup& found, time_point now);
-  void give_identity(downstream_session& worker, downstream_session* before);
+  /// `before`: the session that it named, here; or else `recalled`, from another proxy; or neither.
+  void subscribe(downstream_session& worker, downstream_session* before, std::optional<session_record> recalled, time_point now);
+  void session_found(worker_id asked, std::optional<session_record> found, time_point now);
+  void give_up_recalls(time_point now);
+  void give_identity(downstream_session& worker, downstream_session* before, const std::optional<session_record>& recalled);
   using known_account = std::shared_ptr<const account>;
   void admit(downstream_session& worker, const known_account& found, const std::string& rig, time_point now);
   /// What it did for its account stays there; it has none any more.
@@ -101,6 +111,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   /// The words of the first pool, while every one of the account's refuses the login.
   [[nodiscard]] const std::string* refused_everywhere(const account& owner, const std::string& rig, time_point now) const;
   void resume_session(downstream_session& worker, time_point now);
+  bool recall_session(downstream_session& worker, const account& owner);
   void forget_claim(downstream_session& worker);
   bool restore(downstream_session& worker, const account& owner, time_point now);
   [[nodiscard]] bool sent_away_too_often(const downstream_session& worker, const account& owner, const std::string& rig,
@@ -226,6 +237,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   std::unordered_map<channel_id, channel_owner> channels_;
   std::unordered_map<session_id, worker_id, session_id_hash> sessions_;  // every id that was given and not yet used up
   std::unordered_map<std::uint64_t, lookup> lookups_;
+  std::unordered_map<std::uint64_t, recall> recalls_;
   std::unordered_map<check_id, link_id> checks_;
   std::unordered_map<std::string, account_state> accounts_;  // with a worker here, or a link that one left; by name
   std::map<std::string, endpoint> endpoints_;

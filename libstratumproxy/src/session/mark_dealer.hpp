@@ -25,7 +25,11 @@ class mark_dealer {
     ++uses_[best];
     return hex(best);
   }
-  /// One more holder of a mark that is in use.
+  /// Whether it could be one of these, as another dealer may be set up otherwise.
+  [[nodiscard]] bool could_be_one(const std::string& mark) const noexcept {
+    return mark.size() == bytes_ * 2 && mark.find_first_not_of("0123456789abcdef") == std::string::npos;
+  }
+  /// One more holder of a mark, which may be in use.
   void share(const std::string& mark) noexcept { ++uses_[index(mark)]; }
   void release(const std::string& mark) noexcept {
     auto& uses = uses_[index(mark)];

@@ -47,6 +47,7 @@ std::string_view name(happening what) noexcept {
     case happening::authorize_failed: return "authorizes_failed";
     case happening::session_kept: return "sessions_kept";
     case happening::session_restored: return "sessions_restored";
+    case happening::session_recalled: return "sessions_recalled";
     case happening::session_superseded: return "sessions_superseded";
     case happening::session_moved: return "sessions_moved";
     case happening::session_handed_over: return "sessions_handed_over";

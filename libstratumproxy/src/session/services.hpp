@@ -28,6 +28,7 @@ enum class happening : std::uint8_t {
   authorize_failed,
   session_kept,
   session_restored,
+  session_recalled,      // from another proxy
   session_superseded,
   session_moved,         // to another account
   session_handed_over,   // to another shard
@@ -38,7 +39,7 @@ enum class happening : std::uint8_t {
   miner_response,        // an answer from a miner, who was asked nothing
   jobs_coalesced,        // not sent to a worker that does not read
 };
-inline constexpr std::size_t happenings = 15;
+inline constexpr std::size_t happenings = 16;
 [[nodiscard]] std::string_view name(happening what) noexcept;
 
 struct event_counters {

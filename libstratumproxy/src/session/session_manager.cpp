@@ -2,6 +2,7 @@
 #include "stratumproxy/session/session_manager.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "session/manager_impl.hpp"
@@ -173,6 +174,8 @@ void session_manager::impl::destroy(downstream_session& worker, time_point now) 
   if (!worker.mark.empty()) marks_.release(worker.mark);
   const auto session = sessions_.find(worker.session);
   if (session != sessions_.end() && session->second == worker.id()) sessions_.erase(session);
+  // Workers of a proxy that stops go to another one.
+  if (worker.saved != 0 && !is_draining_) settings_.sessions->remove(worker.session.text());
   dead_workers_.push_back(std::move(owned->second));
   workers_.erase(owned);
   if (!worker.owner) return;
@@ -183,6 +186,19 @@ void session_manager::impl::destroy(downstream_session& worker, time_point now) 
   // Nobody is left who could send a late share: only verdicts are waited for.
   auto* const left = was_alone ? find(its_link) : nullptr;
   if (left && left->workers().empty() && left->unanswered() == 0 && left->at->scout != left->id()) destroy(*left, now);
+}
+
+// What another proxy should know of the worker once this one is gone.
+void session_manager::impl::save(downstream_session& worker, time_point now) {
+  if (!settings_.sessions || !worker.owner || !worker.is_subscribed() || worker.told_difficulty <= 0) return;
+  const auto mix = [](std::size_t sum, std::size_t more) { return (sum ^ more) * 0x9e3779b97f4a7c15; };
+  const std::hash<std::string> of;
+  const auto what = mix(mix(mix(of(worker.owner->name), of(worker.rig)), std::hash<double>{}(worker.told_difficulty)), worker.miner_bytes) | 1;
+  if (worker.saved == what && now - worker.saved_at < session_store::refresh) return;
+  worker.saved = what;
+  worker.saved_at = now;
+  settings_.sessions->save({.id = worker.session.text(), .account = worker.owner->name, .rig = worker.rig,
+                            .difficulty = worker.told_difficulty, .mark = worker.mark, .miner_bytes = worker.miner_bytes});
 }
 
 // What could not be done while a message was handled: messages that had to wait, and the end of what died.
@@ -226,6 +242,7 @@ void session_manager::impl::after_input(downstream_session& worker, bool was_min
 void session_manager::impl::sweep_worker(downstream_session& worker, time_point now) {
   const auto& limits = shard_.config.limits;
   const auto& config = shard_.config.session;
+  save(worker, now);
   if (!worker.is_connected()) {
     if (now - worker.left_at >= config.grace) {
       log_worker(log_level::info, "session_ended", worker, "did not come back in time");
@@ -293,6 +310,7 @@ void session_manager::impl::sweep(time_point now) {
     for (auto& [account_name, here] : accounts_) sweep_account(here, now);
   }
   sweep_slice(swept_links_, links_, [&](upstream_session& link) { sweep_link(link, now); });
+  give_up_recalls(now);
   refusals_.forget_old(now);
   if (settings_.shard == 0) hints_->forget_old(now);
   std::erase_if(sent_away_, [&](const auto& entry) { return now - entry.second.since > std::chrono::minutes(10); });
@@ -538,6 +556,16 @@ void session_manager::account_found(lookup_id lookup, account_lookup found, time
   me.lookups_.erase(asked);
   if (what.is_outdated) me.look_up(what.worker, what.account, what.rig);
   else me.account_found(what, found, now);
+  me.settle(now);
+}
+
+void session_manager::session_found(lookup_id lookup, const std::optional<session_record>& found, time_point now) {
+  auto& me = *impl_;
+  const auto asked = me.recalls_.find(static_cast<std::uint64_t>(lookup));
+  if (asked == me.recalls_.end()) return;
+  const auto worker = asked->second.worker;
+  me.recalls_.erase(asked);
+  me.session_found(worker, found, now);
   me.settle(now);
 }
 

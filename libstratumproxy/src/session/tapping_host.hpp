@@ -46,6 +46,7 @@ class tapping_host final : public session_host {
   void connect(channel_id channel, const std::string& host, std::uint16_t port) override;
   void set_reading(channel_id channel, bool enabled) override { real_.set_reading(channel, enabled); }
   void find_account(lookup_id lookup, std::string_view name) override { real_.find_account(lookup, name); }
+  void find_session(lookup_id lookup, std::string_view id) override { real_.find_session(lookup, id); }
   bool check_share(check_id check, proof_request what) override { return real_.check_share(check, std::move(what)); }
   void hand_over(channel_id channel, unsigned shard, handover what) override;
 

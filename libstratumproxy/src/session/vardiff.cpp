@@ -63,6 +63,13 @@ void vardiff::start(time_point now) noexcept {
   counted_to_ = evidence_since_ = now;
 }
 
+void vardiff::recall(double difficulty) noexcept {
+  if (!is_usable(difficulty)) return;
+  best_ = exponent_of(difficulty, rounding::nearest);
+  searching_ = false;
+  (void)apply();
+}
+
 void vardiff::resume(time_point now) noexcept { start(now + settling_time); }
 
 std::optional<double> vardiff::share(double difficulty, time_point now) noexcept {

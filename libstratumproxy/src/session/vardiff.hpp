@@ -43,6 +43,8 @@ class vardiff {
 
   /// The worker has its first job. Before this, neither shares nor time count.
   void start(time_point now) noexcept;
+  /// Before the first job: the worker mined at this difficulty elsewhere, so that its hashrate is known.
+  void recall(double difficulty) noexcept;
   /// It mines again after a time without work: a restore, or a link that was down. It keeps its difficulty; shares of the
   /// next 10 s may be from before, sent all at once, and count for nothing.
   void resume(time_point now) noexcept;

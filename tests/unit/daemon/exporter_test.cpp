@@ -392,7 +392,7 @@ TEST_CASE("every metric is described in the documentation") {
   for (const std::string_view name : {"authorizes_failed", "connections_accepted", "connections_closed", "connections_refused",
                                       "descriptors_exhausted", "intruders_refused", "jobs_coalesced", "lines_refused", "links_closed",
                                       "miner_responses", "pool_messages_refused", "pool_requests_refused", "reconnects_refused",
-                                      "sessions_handed_over", "sessions_kept", "sessions_moved", "sessions_restored",
+                                      "sessions_handed_over", "sessions_kept", "sessions_moved", "sessions_recalled", "sessions_restored",
                                       "sessions_superseded", "verdicts_unmatched"})
     now.events.push_back({name, "", "", 1});
   std::ifstream file(std::string(SPX_TEST_SOURCE_DIR) + "/../docs/metrics.md");

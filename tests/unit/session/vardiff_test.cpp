@@ -368,3 +368,28 @@ TEST_CASE("nothing counts before the first job") {
   CHECK_FALSE(unit.tick(at(10'007)));
   CHECK(unit.tick(at(10'008)) == 64);
 }
+
+TEST_CASE("a difficulty from another proxy is kept, and only evidence changes it") {
+  vardiff_options options;
+  vardiff unit(options);
+  unit.recall(4'096);
+  CHECK(unit.difficulty() == 4'096);
+  CHECK_FALSE(unit.is_searching());
+  unit.resume(at(0));
+  CHECK_FALSE(unit.tick(at(30)));  // a search would have gone down by now
+  CHECK(unit.difficulty() == 4'096);
+  CHECK(unit.link_difficulty(1'024, at(30)));  // the link's limit holds
+  CHECK(unit.difficulty() == 1'024);
+  CHECK(unit.tick(at(600)));
+  CHECK(unit.difficulty() < 1'024);
+}
+
+TEST_CASE("what is no difficulty is not recalled") {
+  vardiff_options options;
+  vardiff unit(options);
+  for (const double odd : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    unit.recall(odd);
+    CHECK(unit.difficulty() == options.first);
+    CHECK(unit.is_searching());
+  }
+}

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,12 +18,13 @@
 #include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/result.hpp"
+#include "stratumproxy/session_store.hpp"
 
 namespace stratumproxy::session {
 
 /// One TCP connection of a shard, in either direction. Never used twice.
 enum class channel_id : std::uint64_t {};
-/// One account look-up.
+/// One look-up of an account or a session.
 enum class lookup_id : std::uint64_t {};
 /// One proof-of-work check.
 enum class check_id : std::uint64_t {};
@@ -100,6 +102,8 @@ class session_host {
   virtual void set_reading(channel_id channel, bool enabled) = 0;
   /// Answered with account_found(), even from inside a later call; never from inside this one.
   virtual void find_account(lookup_id lookup, std::string_view name) = 0;
+  /// Claims a session of the store that the manager was given, without which it is never called; answered with session_found(), likewise.
+  virtual void find_session(lookup_id, std::string_view /*id*/) {}
   /// Computes algorithm::check() elsewhere; answered with share_checked(), never from inside this call. False: it has too much to
   /// do already, and there is no answer.
   [[nodiscard]] virtual bool check_share(check_id check, proof_request what) = 0;
@@ -124,6 +128,7 @@ struct manager_settings {
   log_sink* log = nullptr;                             ///< outlives the manager
   metrics::sink* sink = nullptr;                       ///< may be null
   line_tap* tap = nullptr;                             ///< may be null; outlives the manager
+  session_store* sessions = nullptr;                   ///< may be null; outlives the manager, which claims by its host
   std::shared_ptr<return_hints> hints;                 ///< one for all shards; null: one of its own
 };
 
@@ -160,6 +165,7 @@ class session_manager {
   /// A connection's unsent output is above (true) or again below its low watermark: jobs are coalesced meanwhile.
   void congested(channel_id channel, bool is_congested, time_point now);
   void account_found(lookup_id lookup, account_lookup found, time_point now);
+  void session_found(lookup_id lookup, const std::optional<session_record>& found, time_point now);
   /// The account is another than before, or (null) is there no more: its workers move, or are let go. Older revisions are ignored.
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is, time_point now);
   void share_checked(check_id check, const result<algorithm::proof>& outcome, time_point now);
