@@ -93,7 +93,7 @@ class miners::worker final : public io_handler {
       if (!channel_.connected()) return end();
       ++owner_.counters_.connects;
       state_ = state::subscribing;
-      encode_subscribe_request(channel_.out(), subscribe_id, agent, {});
+      encode_subscribe_request(channel_.out(), subscribe_id, agent, session_);
     }
     const bool goes_on = channel_.receive([this](std::span<char> line) { return on_line(line); });
     if (!goes_on) return end();
@@ -177,6 +177,7 @@ class miners::worker final : public io_handler {
       // Two bytes are the check of a share; without them nobody could tell whose it is.
       if (!granted || granted->extranonce2_size < 2) return refuse("no usable answer to mining.subscribe");
       extranonce2_size_ = granted->extranonce2_size;
+      session_ = granted->session;
       state_ = state::authorizing;
       encode_authorize_request(channel_.out(), authorize_id, user_, owner_.options_.password);
     } else if (*response.id == authorize_id && state_ == state::authorizing) {
@@ -261,6 +262,7 @@ class miners::worker final : public io_handler {
   state state_ = state::idle;
   line_channel channel_;
   std::string user_;
+  std::string session_;  // of the last connection, which the next one names
   std::string job_;
   std::uint32_t ntime_ = 0;
   std::uint32_t job_number_ = 0;
