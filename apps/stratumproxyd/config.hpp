@@ -61,6 +61,9 @@ struct record_config {
   std::uint32_t megabytes = 1024;  ///< of the file
 };
 
+/// Whether sessions are left in the database, for other proxies; automatic: where it is PostgreSQL.
+enum class session_records : std::uint8_t { automatic, on, off };
+
 struct ban_config {
   std::chrono::milliseconds automatic{0};  ///< how long offenders are banned; 0: they are not
 };
@@ -72,6 +75,7 @@ struct config {
   database_config db;
   metrics_config metrics;
   accounts_config accounts;
+  session_records records = session_records::automatic;
   record_config record;
   ban_config bans;
 };

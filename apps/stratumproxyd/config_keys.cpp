@@ -218,6 +218,11 @@ std::vector<config_key> make_keys() {
       seconds("session.refresh_seconds", SPX_AT(proxy.session.refresh)),
       number("session.max_kept_per_address", SPX_AT(proxy.session.max_kept_per_address), 0, 1'000'000),
       number("session.max_kept_per_account", SPX_AT(proxy.session.max_kept_per_account), 0, 1'000'000),
+      {"session.records", [](config& c, const config_value& v) {
+         return set_word<session_records>(c.records, v, {{"auto", session_records::automatic},
+                                                         {"on", session_records::on},
+                                                         {"off", session_records::off}});
+       }},
       number("session.version_mask", SPX_AT(proxy.session.version_mask), 0, 0xffffffff),
 
       number("split.mark_bytes", SPX_AT(proxy.split.mark_bytes), 1, 4),

@@ -27,6 +27,7 @@
 #include "exporter.hpp"
 #include "line_recorder.hpp"
 #include "process_stats.hpp"
+#include "session_keeper.hpp"
 #include "store/account_watcher.hpp"
 #include "store/cached_accounts.hpp"
 #include "store/store.hpp"
@@ -61,6 +62,11 @@ std::string cannot_listen(const stratumproxy::options& settings, const std::erro
   std::string wanted = settings.address;
   for (const auto& more : settings.more_listeners) wanted += ", " + more.address;
   return fmt::format("cannot listen on all of {}: {}; choose others under [stratum] and [[stratum.listen]]", wanted, error.message());
+}
+
+bool keeps_sessions(const config& settings) {
+  if (settings.records == session_records::automatic) return settings.db.url.starts_with("postgres");
+  return settings.records == session_records::on;
 }
 
 // The database notices at once that a proxy was killed, but needs some seconds when its host was lost.
@@ -130,7 +136,8 @@ class daemon::impl {
       recorder_.emplace(settings.record, log_);
       log_.write(log_level::warning, "recording", fmt::format("every line of every conversation, into {}", recorder_->file().string()));
     }
-    proxy_.emplace(settings.proxy, *accounts_, log_, nullptr, recorder_ ? &*recorder_ : nullptr);
+    if (keeps_sessions(settings)) sessions_.emplace(database_->sessions(), log_);
+    proxy_.emplace(settings.proxy, *accounts_, log_, nullptr, recorder_ ? &*recorder_ : nullptr, sessions_ ? &*sessions_ : nullptr);
     bans_.emplace(*database_, log_, [this](auto bans) { proxy_->set_bans(std::move(bans)); },
                   ban_keeper_options{.automatic = std::chrono::ceil<std::chrono::seconds>(settings.bans.automatic),
                                      .offenders = [this] { return proxy_->take_offenders(closes_of_an_offender); }});
@@ -217,6 +224,7 @@ class daemon::impl {
     flusher_->stop();
     const bool written = flusher_->flush();
     if (written) upkeep_->finish(wall_clock());
+    if (sessions_) sessions_->flush();
     log_.write(all_left && written ? log_level::info : log_level::warning, "stopped",
                fmt::format("{}{}", all_left ? "all workers left in order" : "some workers were cut off",
                            written ? "" : "; the last totals are not in the database"));
@@ -309,6 +317,7 @@ class daemon::impl {
   account_moves moves_;
   std::optional<cached_accounts> accounts_;
   std::optional<line_recorder> recorder_;
+  std::optional<session_keeper> sessions_;
   std::optional<stratumproxy::proxy> proxy_;
   std::optional<ban_keeper> bans_;
   std::unique_ptr<account_moves, lead_nowhere> moving_;

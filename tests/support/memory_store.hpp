@@ -19,6 +19,7 @@
 
 #include "link_rules.hpp"
 #include "memory_access_tables.hpp"
+#include "memory_session_table.hpp"
 #include "store/change_notes.hpp"
 #include "store/text.hpp"
 #include "store/store.hpp"
@@ -381,6 +382,7 @@ class memory_store final : public stratumproxyd::store {
   }
 
   stratumproxyd::access_tables& access() override { return access_; }
+  stratumproxyd::session_table& sessions() override { return sessions_; }
   memory_access_tables& access_in_memory() { return access_; }
 
   /// Of everything: the accounts, pools and algorithms are not told apart.
@@ -476,6 +478,7 @@ class memory_store final : public stratumproxyd::store {
   }
 
   memory_access_tables access_{[this] { check(); }};
+  memory_session_table sessions_;
   std::mutex mutex_;
   std::vector<stratumproxy::algorithm::info> algorithms_;
   std::vector<stratumproxyd::pool_record> pools_;

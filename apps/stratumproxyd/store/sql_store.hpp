@@ -8,6 +8,7 @@
 
 #include "database.hpp"
 #include "sql_access_tables.hpp"
+#include "sql_session_table.hpp"
 #include "store.hpp"
 
 namespace stratumproxyd {
@@ -51,6 +52,7 @@ class sql_store final : public store {
   void add_totals(std::string_view tag, std::span<const total_record> deltas, moment now) override;
   std::vector<total_record> totals(std::string_view tag) override;
   access_tables& access() override { return access_; }
+  session_table& sessions() override { return sessions_; }
   std::vector<history_point> history(const history_filter& which) override;
   void tend_history(moment now, std::chrono::hours keep) override;
   void ping() override;
@@ -61,6 +63,7 @@ class sql_store final : public store {
 
   std::unique_ptr<database> tables_;
   sql_access_tables access_{*tables_};
+  sql_session_table sessions_{*tables_};
   std::mutex totals_mutex_;
   std::map<std::string, std::unique_ptr<database>> held_;  // tag -> the tables for its holder
   std::map<std::string, std::string> in_doubt_;  // tag -> mark of a transaction that may yet commit

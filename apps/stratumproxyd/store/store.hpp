@@ -20,6 +20,7 @@
 #include <stratumproxy/metrics.hpp>
 
 #include "access_tables.hpp"
+#include "session_table.hpp"
 
 namespace stratumproxyd {
 
@@ -256,6 +257,8 @@ class store {
 
   /// Tokens and the audit log. It lives as long as the store.
   virtual access_tables& access() = 0;
+  /// What proxies leave for each other. Likewise.
+  virtual session_table& sessions() = 0;
 
   /// The sums over all proxies, one a step, in their order; steps of which nothing is known are left out.
   virtual std::vector<history_point> history(const history_filter& which) = 0;

@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include "memory_access_tables.hpp"
+#include "memory_session_table.hpp"
 #include "store/cached_accounts.hpp"
 
 using namespace stratumproxyd;
@@ -68,6 +69,7 @@ class scripted_store final : public store {
   void tend_history(moment, std::chrono::hours) override {}
   std::vector<total_record> totals(std::string_view) override { return {}; }
   access_tables& access() override { return access_; }
+  session_table& sessions() override { return sessions_; }
   void ping() override {}
 
   void put(const std::string& name, std::uint64_t revision) {
@@ -96,6 +98,7 @@ class scripted_store final : public store {
 
  private:
   stratumproxy::test::memory_access_tables access_;
+  stratumproxy::test::memory_session_table sessions_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, std::shared_ptr<const stratumproxy::account>> accounts_;
