@@ -1,5 +1,6 @@
-# Writes OUTPUT, a C++ source that holds the FILES (name=path, separated by |) for admin/dashboard_files.hpp:
-#   cmake -DOUTPUT=... -DFILES=... -P embed_files.cmake
+# Writes OUTPUT, a C++ source that holds the FILES (name=path, separated by |) for admin/embedded_files.hpp, as what FUNCTION there
+# returns:
+#   cmake -DOUTPUT=... -DFUNCTION=... -DFILES=... -P embed_files.cmake
 string(REPLACE "|" ";" files "${FILES}")
 set(arrays "")
 set(rows "")
@@ -13,10 +14,10 @@ foreach(each IN LISTS files)
   string(SUBSTRING "${hash}" 0 16 hash)
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
   string(APPEND arrays "constexpr unsigned char file_${number}[] = {${bytes}};\n")
-  string(APPEND rows "      dashboard_file{\"${name}\", \"\\\"${hash}\\\"\", text_of(file_${number})},\n")
+  string(APPEND rows "      embedded_file{\"${name}\", \"\\\"${hash}\\\"\", text_of(file_${number})},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-file(WRITE "${OUTPUT}" "#include \"admin/dashboard_files.hpp\"
+file(WRITE "${OUTPUT}" "#include \"admin/embedded_files.hpp\"
 
 #include <array>
 #include <cstddef>
@@ -32,7 +33,7 @@ std::string_view text_of(const unsigned char (&bytes)[Size]) {
 
 }  // namespace
 
-std::span<const dashboard_file> dashboard_files() {
+std::span<const embedded_file> ${FUNCTION}() {
   static const std::array files{
 ${rows}  };
   return files;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "admin/dashboard.hpp"
+#include "admin/embedded_files.hpp"
 #include "admin/handlers.hpp"
 #include "admin/json_body.hpp"
 #include "admin/request_head.hpp"
@@ -25,16 +26,13 @@ http_response health(const api_context& context) {
 }
 
 http_response readiness(const api_context& context) {
-  const auto refused = [](std::string_view why) {
-    auto answer = http_error(503, why);
-    answer.headers.emplace_back("Retry-After", "2");
-    return answer;
-  };
-  if (!context.ready()) return refused("starting or stopping");
-  if (!context.database_up()) return refused("the database does not answer");
-  if (!context.has_tag()) return refused("another proxy writes share totals under this one's tag");
+  if (!context.ready()) return http_error(503, "starting or stopping");
+  if (!context.database_up()) return http_error(503, "the database does not answer");
+  if (!context.has_tag()) return http_error(503, "another proxy writes share totals under this one's tag");
   return {.status = 200, .body = "{\"status\":\"ready\"}\n", .headers = {}};
 }
+
+http_response description(const api_context&, const http_request& request) { return file_answer(api_description().front(), request); }
 
 http_response metrics_page(const api_context& context) {
   auto page = context.metrics();
@@ -53,9 +51,7 @@ http_handler guarded(stratumproxy::log_sink& log, std::function<http_response(co
     } catch (const refusal& error) {
       return http_error(error.status, error.text);
     } catch (const store_unavailable&) {
-      auto refused = http_error(503, "the database does not answer; try again");
-      refused.headers.emplace_back("Retry-After", "2");
-      return refused;
+      return http_error(503, "the database does not answer; try again");
     } catch (const std::exception&) {
       log.write({.level = stratumproxy::log_level::error, .event = "http_failed", .session = {}, .worker = {}, .account = {},
                  .pool = {}, .detail = request.path});
@@ -126,6 +122,7 @@ void add_routes(http_server& server, const api_context& context) {
   add("GET", "/api/v1/export", export_tables);
   add("POST", "/api/v1/import", import_tables, largest_import);
   add("GET", "/api/v1/history", show_history);
+  add("GET", "/api/v1/openapi.json", description);
   add("GET", "/healthz", health);
   add("GET", "/readyz", readiness);
   add("GET", "/metrics", metrics_page);

@@ -20,7 +20,11 @@ http_response answer(int status, std::string_view name, std::string_view error) 
 
 }  // namespace
 
-http_response http_error(int status, std::string_view text) { return answer(status, "", text); }
+http_response http_error(int status, std::string_view text) {
+  auto refused = answer(status, "", text);
+  if (status == 503) refused.headers.emplace_back("Retry-After", "2");
+  return refused;
+}
 http_response http_named(int status, std::string_view name) { return answer(status, name, ""); }
 
 }  // namespace stratumproxyd

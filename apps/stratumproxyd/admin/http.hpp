@@ -40,7 +40,7 @@ using http_handler = std::function<http_response(const http_request&)>;
 /// finds the actor and the role that were set here.
 using http_guard = std::function<std::optional<http_response>(http_request&)>;
 
-/// The one shape of every error: {"name":"","error":"<text>"}.
+/// The one shape of every error: {"name":"","error":"<text>"}. With 503 it says when to try again.
 [[nodiscard]] http_response http_error(int status, std::string_view text);
 /// {"name":"<name>","error":""}
 [[nodiscard]] http_response http_named(int status, std::string_view name);

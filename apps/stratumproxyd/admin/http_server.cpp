@@ -218,6 +218,12 @@ class http_server::impl {
 
   void set_guard(http_guard guard) { guard_ = std::move(guard); }
 
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const auto& each : routes_) out.emplace_back(each.method, each.path);
+    return out;
+  }
+
   [[nodiscard]] std::vector<std::pair<int, std::uint64_t>> answered() const {
     std::vector<std::pair<int, std::uint64_t>> out;
     for (std::size_t i = 0; i < answered_.size(); ++i)
@@ -558,6 +564,7 @@ void http_server::route(const std::string& method, const std::string& path, http
   impl_->route(method, path, std::move(handler), body_bytes);
 }
 void http_server::set_guard(http_guard guard) { impl_->set_guard(std::move(guard)); }
+std::vector<std::pair<std::string, std::string>> http_server::routes() const { return impl_->routes(); }
 std::vector<std::pair<int, std::uint64_t>> http_server::answered() const { return impl_->answered(); }
 std::error_code http_server::bind(const endpoint& where) { return impl_->bind(where); }
 endpoint http_server::address() const { return impl_->address(); }

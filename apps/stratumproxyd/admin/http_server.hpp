@@ -41,6 +41,8 @@ class http_server {
   /// Bodies are of `body_bytes` at most.
   void route(const std::string& method, const std::string& path, http_handler handler, std::size_t body_bytes = max_body_bytes);
   void set_guard(http_guard guard);
+  /// Method and path of each, in the order in which they were added.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const;
 
   /// How many answers were given with each status, since the start; those with none are left out.
   [[nodiscard]] std::vector<std::pair<int, std::uint64_t>> answered() const;

@@ -16,17 +16,11 @@ using stratumproxy::move_outcome;
 
 http_response not_there() { return http_error(404, "no worker with that address is here"); }
 
-http_response busy(std::string_view why) {
-  auto refused = http_error(503, why);
-  refused.headers.emplace_back("Retry-After", "2");
-  return refused;
-}
-
 }  // namespace
 
 http_response disconnect_worker(const api_context& context, const http_request& request) {
   const auto was_there = context.live.disconnect(request.parameter, "an operator disconnected this worker");
-  if (!was_there) return busy("the proxy does not answer; try again");
+  if (!was_there) return http_error(503, "the proxy does not answer; try again");
   if (!*was_there) return not_there();
   note_operation(context, request, {"worker.disconnect", request.parameter});
   return http_named(200, request.parameter);
@@ -37,7 +31,7 @@ http_response move_worker(const api_context& context, const http_request& reques
   const auto user = members.text("user", 1, longest_name);
   members.finish();
   const auto to = context.live.find_account(user);
-  if (to.state == account_lookup::status::unavailable) return busy("the account cannot be looked up now; try again");
+  if (to.state == account_lookup::status::unavailable) return http_error(503, "the account cannot be looked up now; try again");
   if (to.state == account_lookup::status::unknown || !to.found || to.found->routes.empty()) return refused(write_outcome::unknown_user, {});
   switch (context.live.move_worker(request.parameter, to.found)) {
     case move_outcome::moved:
@@ -47,7 +41,7 @@ http_response move_worker(const api_context& context, const http_request& reques
     case move_outcome::not_mining: return http_error(409, "the worker has not subscribed and logged in yet");
     case move_outcome::other_algorithm: return http_error(422, "the account mines another algorithm than the worker");
     case move_outcome::refused: return http_error(422, "the account is banned, or its pools refuse the login");
-    case move_outcome::unavailable: return busy("the proxy does not answer; try again");
+    case move_outcome::unavailable: return http_error(503, "the proxy does not answer; try again");
   }
   return http_error(500, "internal error");
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "admin/dashboard_files.hpp"
+#include "admin/embedded_files.hpp"
 #include "served_api.hpp"
 
 namespace {
