@@ -95,6 +95,7 @@ class Daemon:
         self.stratum = self.web = None
         self.listeners = []  # those of [[stratum.listen]]
         self.texts = []  # what HTTP answered, for the secrets' sake
+        self.contract = None  # who is told of every answer, and may fail for it
         token = self.directory / "token"
         token.write_text(WEB_TOKEN + "\n", encoding="ascii")
         token.chmod(0o600)
@@ -226,6 +227,9 @@ class Daemon:
             connection.request(method, path, data, head | (headers or {}))
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", errors="replace")
+            if self.contract:
+                lower = {name.lower(): value for name, value in answer.getheaders()}
+                self.contract.check(method, path, data, answer.status, lower, text)
             return answer.status, text
         finally:
             connection.close()

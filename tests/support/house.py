@@ -8,6 +8,7 @@ import unittest
 
 import temporary_postgresql
 from canaries import POOL_PASSWORD, found_in
+from contract import Contract
 from daemon import Daemon
 from fake_miner import FakeMiner
 from fake_pool import FakePool
@@ -23,9 +24,11 @@ SHARED = pathlib.Path(os.environ.get("SPX_SHARED", SOURCE.parent / "shared"))
 
 
 class HouseTest(unittest.IsolatedAsyncioTestCase):
-    """Every daemon must be alive at the end of its test, leave with 0 on SIGTERM, and have told no secret."""
+    """Every daemon must answer as the API's description says, be alive at the end of its test, leave with 0 on SIGTERM, and have
+    told no secret."""
 
     store = os.environ.get("SPX_STORE", "sqlite")
+    contract = Contract()
 
     def setUp(self):
         asyncio.get_event_loop().set_debug(False)  # the runner's default makes every task ten times as dear
@@ -48,6 +51,7 @@ class HouseTest(unittest.IsolatedAsyncioTestCase):
         if "db" not in options:
             options["db"] = self.database()
         daemon = Daemon(name=re.sub(r"\W+", "-", self.id().split(".")[-1]), **options)
+        daemon.contract = self.contract
         self.addAsyncCleanup(self._end, daemon)
         await daemon.start()
         return daemon
