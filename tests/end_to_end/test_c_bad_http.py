@@ -12,7 +12,7 @@ import sqlite3
 
 from bad_inputs import BadInputsTest, entries, evaluate
 from canaries import REFUSED_PASSWORD, WEB_TOKEN
-from house import main
+from house import HouseTest, main
 from waiting import SLOWNESS
 
 
@@ -44,8 +44,8 @@ class BadHttp(BadInputsTest):
     API = {  # the statuses that the catalogue allows; None: closed without an answer
         "no_auth": {401},
         "token_in_query": {401},
-        "token_100KB": {400, 401, 414, 431, None},
-        "csrf_text_plain": {400, 401, 403, 415},
+        "token_100KB": {400, 401, 431},
+        "csrf_text_plain": {401, 403, 415},
         "csrf_origin": {403},
         "body_1MiB_content_length": {413},
         "body_chunked_256MiB_unterminated": {413, 400, None},
@@ -53,25 +53,25 @@ class BadHttp(BadInputsTest):
         "body_gzip_bomb": {400, 413, 415},
         "two_content_lengths": {400},
         "content_length_forms": {400, 411, 413, 422, None},
-        "headers_100k": {400, 431, None},
-        "nul_in_header": {200, 400, 401, None},
-        "obs_fold_header": {400, None},
+        "headers_100k": {431, None},
+        "nul_in_header": {400},
+        "obs_fold_header": {400},
         "crlf_in_path": {400, 404},
         "path_traversal": {400, 404},
         "bad_percent": {400, 404},
-        "sqli_path": {400, 404},
-        "sqli_sort": {400, 404, 405},
-        "paging_bad": {400, 404, 405},
+        "sqli_path": {404},
+        "sqli_sort": {400},
+        "paging_bad": {400},
         "client_ip_spoof": {401},
-        "ranges_10000": {200, 400, 416},
+        "ranges_10000": {200, 416},
         "pipelined_1000": {200},
         "config_dump_secrets": {404},
     }
     API_SKIPPED = {
-        "delete_while_mining": "accounts cannot be deleted over HTTP yet",
-        "disable_enable_toggle_1000": "accounts cannot be disabled yet",
-        "db_down_read_write": "has a test of its own: test_j_database",
-        "slow_headers_40_connections": "has a test of its own below",
+        "delete_while_mining": "test_an_account_is_removed_while_it_mines",
+        "disable_enable_toggle_1000": "test_an_account_is_banned_and_let_in_again_and_again",
+        "db_down_read_write": "test_openapi, and under load test_j_database",
+        "slow_headers_40_connections": "test_forty_slow_clients_keep_nobody_waiting",
         "name_rules": "test_registration_takes_what_it_knows_and_nothing_else",
         "mass_assignment": "test_registration_takes_what_it_knows_and_nothing_else",
         "metrics_after_hostile_names": "the end of test_c_bad_miners test_miner_entries",
@@ -105,23 +105,98 @@ class BadHttp(BadInputsTest):
                     )
                     self.assertNotIn(b"Set-Cookie", answer)
                     self.assertNotIn(b"Access-Control-Allow-Origin", answer)
-                self.assertLess(self.proxy.peak_kib() - memory, 8 * 1024 * SLOWNESS, "KiB more, at the most")
+                most = 1024 if name == "body_1MiB_content_length" else 8 * 1024
+                self.assertLess(self.proxy.peak_kib() - memory, most * SLOWNESS, "KiB more, at the most")
                 await self.neighbour_mines()
                 self.done.append(name)
         await self.report(len(listed))
 
-    async def test_forty_slow_clients_do_not_stop_metrics(self):
-        host, _, port = self.proxy.web.rpartition(":")
-        slow = [await asyncio.open_connection(host, int(port)) for _ in range(40)]
-        for _, writer in slow:
-            writer.write(b"GET /metrics HTTP/1.1\r\nHost: ")
-        start = asyncio.get_running_loop().time()
-        await self.proxy.metrics()
-        status, _ = await self.proxy.call("GET", "/healthz", token=None)
+    def _entry(self, name):
+        (entry,) = (each for each in entries("api") if each["name"] == name)
+        return evaluate(entry["input"])
+
+    async def test_an_account_is_removed_while_it_mines(self):
+        rig = await self.miner(self.proxy, self.alice)
+        await rig.mine(2)
+        self.pool_a.verdict = lambda submit: verdict
+        verdict = asyncio.get_running_loop().create_future()
+        rig.submit()
+        await self.pool_a.until(lambda: len(self.pool_a.submits) == 3, "the pool has the share that is under way")
+        (request,) = self._entry("delete_while_mining")
+        request = self._adapt_http(request).replace(b"/alice ", b"/" + self.alice.encode() + b" ")
+        status, _ = await self._exchange(request)
         self.assertEqual(status, 200)
-        self.assertLess(asyncio.get_running_loop().time() - start, 5 * SLOWNESS)
-        for _, writer in slow:
-            writer.transport.abort()
+        await rig.closed()
+        verdict.set_result(True)
+
+        def all_ended(metrics):
+            accepted, unknown = (metrics.sum(f"proxy_shares_{end}_total", user=self.alice) for end in ("accepted", "unknown"))
+            return accepted >= 2 and accepted + unknown == 3
+
+        await self.proxy.metrics_until(all_ended, "the share under way has ended, one way or the other")
+        for session in rig.session, None:
+            again = self.new_miner(self.proxy, self.alice, session=session)
+            await again.connect()
+            self.assertFalse(await again.log_in())
+        await self.neighbour_mines()
+
+    async def test_an_account_is_banned_and_let_in_again_and_again(self):
+        ((_, times, _),) = self._entry("disable_enable_toggle_1000")
+
+        async def toggle(number):
+            if number % 2 == 0:
+                return await self.proxy.call("POST", "/api/v1/bans", {"subject": self.alice, "reason": "a test"})
+            return await self.proxy.call("DELETE", f"/api/v1/bans/{self.alice}")
+
+        async def may_log_in():
+            miner = self.new_miner(self.proxy, self.alice)
+            await miner.connect()
+            return await miner.log_in()
+
+        async def listed():
+            status, text = await self.proxy.call("GET", "/api/v1/bans")
+            return [ban["subject"] for ban in json.loads(text)["bans"]]
+
+        for number in range(times):
+            self.assertEqual((await toggle(number))[0], 200 if number % 2 else 201)
+        self.assertEqual(await listed(), [])
+        rig = await self.miner(self.proxy, self.alice)
+        await rig.mine()
+        await toggle(0)
+        await rig.closed()
+        self.assertEqual((await listed(), await may_log_in()), ([self.alice], False))
+        await toggle(1)
+        self.assertEqual((await listed(), await may_log_in()), ([], True))
+        await self.neighbour_mines()
+
+
+class Http(HouseTest):
+    async def asyncSetUp(self):
+        self.proxy, self.pool_a = await self.daemon(), await self.pool()
+        await self.proxy.add_pool(self.pool_a.address)
+
+    async def test_forty_slow_clients_keep_nobody_waiting(self):
+        """The limit is far from the figures, which are said: a loaded machine must not fail it."""
+        host, _, port = self.proxy.web.rpartition(":")
+        loop = asyncio.get_running_loop()
+        for kind, dawdles in (
+            ("their heads", b"GET /metrics HTTP/1.1\r\nHost: "),
+            ("their bodies", b"POST /api/v1/users HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"),
+        ):
+            slow = [await asyncio.open_connection(host, int(port)) for _ in range(40)]
+            for _, writer in slow:
+                writer.write(dawdles)
+            for path in "/healthz", "/metrics":
+                waits = []
+                for _ in range(9):
+                    start = loop.time()
+                    self.assertEqual((await self.proxy.call("GET", path, token=None))[0], 200)
+                    waits.append(loop.time() - start)
+                self.assertLess(max(waits), 5 * SLOWNESS)
+                waits.sort()
+                self.say(f"40 clients are slow with {kind}: {path} in {waits[4] * 1e3:.1f} ms, at most {waits[-1] * 1e3:.1f} ms")
+            for _, writer in slow:
+                writer.transport.abort()
 
     async def test_registration_takes_what_it_knows_and_nothing_else(self):
         """The name is the server's to give; a request that is refused leaves no account behind."""
