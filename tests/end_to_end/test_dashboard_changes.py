@@ -249,7 +249,7 @@ class DashboardChanges(DashboardTest):
         await self.page.until(f"return /Outcomerefused[^]*stratumproxyd.toml/.test({text})", "the reason")
         file.write_text(good, encoding="utf-8")
         await self.press("Read it again")
-        await self.page.until(f"return {said}.startsWith('Read again: ') && {said}.includes('log.level')", "what was read")
+        await self.page.until(f"return {said}.startsWith('Taken over: ')", "what was read")
         await self.page.until(f"return {text}.includes('Outcometaken over') && !{text}.includes('Reason')", "the outcome")
 
     async def test_pools_and_algorithms_are_added_changed_and_removed(self):

@@ -77,8 +77,8 @@ class Daemon:
         name="daemon",
         stratum="127.0.0.1:0",
         web="127.0.0.1:0",
-        arguments=(),
         has_token=True,
+        arguments=(),
     ):
         Daemon._count += 1
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spx-e2e-"))
@@ -86,8 +86,7 @@ class Daemon:
         self.config = merged(QUICK, config or {})
         self.threads, self.tag, self.files, self.log_level = threads, tag, files, log_level
         self.listen = {"stratum": stratum, "web": web}
-        self.arguments = list(arguments)
-        self.has_token = has_token
+        self.has_token, self.arguments = has_token, list(arguments)
         logs = pathlib.Path(LOGS) if LOGS else self.directory
         logs.mkdir(parents=True, exist_ok=True)
         self.log = logs / f"{name}-{os.getpid()}-{Daemon._count}.log"

@@ -28,18 +28,19 @@ const miner_facts = (status) => [
   ['Bans', format.count(status.bans)],
 ];
 
-const reload_facts = ({reloaded_at, reload_error}) => [
+const reload_facts = ({reloaded_at, reload_error, needs_restart = []}) => [
   ['Read again', reloaded_at ? `${format.date_and_time(Date.parse(reloaded_at))}, ${format.ago(Date.parse(reloaded_at))}` :
     'not since the start'],
   ...(reload_error ? [['Outcome', {state: 'failing', text: 'refused'}], ['Reason', reload_error]] :
     reloaded_at ? [['Outcome', {state: 'up', text: 'taken over'}]] : []),
+  ['Waits for a restart', needs_restart.join(', ')],
 ];
 
 async function reload() {
   parts.reload.disabled = true;
   try {
     const {taken} = await ask('api/v1/reload', {method: 'POST'});
-    set_text(parts.said, `Read again: ${taken.join(', ') || 'nothing'}. Other changes need a restart.`);
+    set_text(parts.said, `Taken over: ${taken.join(', ') || 'nothing new'}. Other changes need a restart.`);
   } catch (error) {
     set_text(parts.said, error instanceof refused ? `Refused, nothing is changed: ${error.message}` :
       'The proxy does not answer.');
