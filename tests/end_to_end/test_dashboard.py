@@ -297,7 +297,7 @@ class Dashboard(DashboardTest):
             "return document.querySelector('#sign-in-fault').textContent === 'The proxy does not take this token.'",
             "the refusal",
         )
-        await self.page.until("return /1 workers/.test(document.querySelector('#tiles').textContent)", "what is open anyway")
+        await self.page.until("return /1 worker/.test(document.querySelector('#tiles').textContent)", "what is open anyway")
         self.assertEqual(await self.page.text("#overview-events"), "")
         await self.sign_in(WEB_TOKEN)
         await self.page.until("return document.querySelector('#count-workers').textContent === '1'", "the worker")
@@ -476,12 +476,13 @@ class Dashboard(DashboardTest):
             "return asked.some((query) => query.startsWith(`user=${arguments[0]}&from=`))",
             "the account's history", name,
         )
-        # Of steps of five minutes one line is drawn, and no bar between the others.
+        # Of steps of five minutes one line is drawn, and as many bars as of shorter ones.
         drawer = "Chart.getChart(document.querySelectorAll('#drawer canvas')[arguments[0]]).data.datasets[0]"
         await self.page.until(f"return {drawer}.data[0]?.y === 1e12", "the history in its chart", 0)
         self.assertGreater(await self.page.run(f"return {drawer}.spanGaps", 0), 300_000)
         times = await self.page.run(f"return {drawer}.data.map((bar) => bar.x)", 1)
-        self.assertTrue(all(after - before >= 300_000 for before, after in zip(times, times[1:])), times)
+        self.assertGreater(len(times), 20)
+        self.assertEqual(len({after - before for before, after in zip(times[:20], times[1:20])}), 1, times)
         await self.show("workers")
         await self.page.click("#view-workers tbody tr:not(.spacer) button")
         await self.page.until(

@@ -61,6 +61,17 @@ const width_of_bars = (back) => widths.find((each) => back / each <= bars) ?? wi
 /** Of points of the proxy's history each stands for a step; the page's own are closer together. */
 const longest_step = (points) => Math.max(0, ...points.map((each) => each.step ?? 0));
 
+/** A step of the history as bars of this width, up to where the next point begins. */
+function as_bars(points, width) {
+  return points.flatMap((each, i) => {
+    if (!(each.step > width)) return [each];
+    const next = points[i + 1];
+    const end = next ? next.time - (next.step ?? 0) / 2 : Date.now();
+    return [...Array(Math.round(each.step / width)).keys()]
+      .map((bar) => ({...each, time: each.time - each.step / 2 + (bar + 0.5) * width})).filter(({time}) => time < end);
+  });
+}
+
 /** Averages over so much time that there are few bars. Each stands for a span of its own, so that only the last one changes. */
 function thinned(points, width) {
   const groups = new Map();
@@ -156,8 +167,9 @@ export class share_chart extends drawn {
     this.chart.options.plugins.legend.labels.color = colour('--muted');
   }
   put(points, back) {
-    const width = Math.max(width_of_bars(back), longest_step(points));
-    const few = thinned(points.filter((each) => each.accepted !== null && each.accepted !== undefined), width);
+    const width = width_of_bars(back);
+    const known = points.filter((each) => each.accepted !== null && each.accepted !== undefined);
+    const few = thinned(as_bars(known, width), width);
     const {x} = this.chart.options.scales;
     x.max = Math.ceil(x.max / width) * width;  // the last bar is whole, what it stands for is not over
     for (const set of this.chart.data.datasets) set.data = few.map((each) => ({x: each.time, y: each[set.label] ?? 0}));

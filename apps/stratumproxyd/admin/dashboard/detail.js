@@ -172,7 +172,7 @@ function show_routes() {
       set_state(node.children[0], each.usable ? 'usable' : 'failing',
         each.usable ? 'usable' : format.words(each.cause || 'no'));
       set_text(node.children[1], each.pool);
-      set_text(node.children[2], `${each.workers} workers`);
+      set_text(node.children[2], format.workers(each.workers));
       const weight = each.weight ? `weight ${each.weight}` : routes.length > 1 ? 'no weight' : 'only pool';
       const part = each.work ? `${format.percent(each.share, 1)} of the work` : '';
       set_text(node.children[3], [`as ${each.user}`, weight, part].filter(Boolean).join(' · '));

@@ -22,6 +22,8 @@ export const difficulty = (value) => (value > 0 ? (value < 0.01 ? value.toPrecis
   '')) : '–');
 export const count = (value) => grouped.format(Math.round(value || 0));
 
+export const workers = (number) => `${count(number)} ${number === 1 ? 'worker' : 'workers'}`;
+
 export function percent(part, whole) {
   if (!whole) return '–';
   const value = (100 * part) / whole;

@@ -39,7 +39,7 @@ function tiles() {
   const kept = data.is_signed_in ? workers.length - connected : gauge('proxy_sessions_kept') ?? 0;
   const list = algorithms.filter((each) => each.workers || each.hashrate).slice(0, 3)
     .map((each) => ({key: each.name, label: `Hashrate, ${each.name}`, value: format.hashrate(each.hashrate),
-      note: `${format.count(each.workers)} workers`}));
+      note: format.workers(each.workers)}));
   if (!list.length) list.push({key: 'none', label: 'Hashrate', value: '0 H/s', note: 'nobody mines'});
   return [
     ...list,
