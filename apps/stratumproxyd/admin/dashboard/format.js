@@ -20,7 +20,10 @@ export const hashrate = (value) => scaled(value || 0, 'H/s');
 export const round_hashrate = (value) => hashrate(value).replace(/\.(\d*?)0+ /, (_, digits) => (digits ? `.${digits} ` : ' '));
 export const difficulty = (value) => (value > 0 ? (value < 0.01 ? value.toPrecision(3) : scaled(value, '').replace(' ',
   '')) : '–');
-export const count = (value) => grouped.format(Math.round(value || 0));
+export function count(value) {
+  const whole = Math.round(value || 0);
+  return whole < 1000 ? String(whole) : grouped.format(whole);  // most are small, and a table of thousands has many
+}
 
 export const workers = (number) => `${count(number)} ${number === 1 ? 'worker' : 'workers'}`;
 

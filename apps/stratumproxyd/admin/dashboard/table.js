@@ -102,7 +102,7 @@ export class data_table {
     const sign = this.sort.down ? -1 : 1;
     const compare = (a, b) => (typeof a === 'string' ? in_order.compare(a, b) : a - b);
     const valued = found.map((row) => ({row, value: value_of(row)}));
-    valued.sort((a, b) => sign * compare(a.value, b.value) || in_order.compare(a.row.key, b.row.key));
+    valued.sort((a, b) => sign * compare(a.value, b.value) || (a.row.key < b.row.key ? -1 : 1));
     this.shown = valued.map((each) => each.row);
     const all = String(this.rows.length);
     set_text(this.total, this.shown.length === this.rows.length ? all : `${this.shown.length} of ${all}`);
