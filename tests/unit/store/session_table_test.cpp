@@ -95,7 +95,11 @@ TEST_CASE("of proxies that claim the same sessions at once each session goes to 
   std::vector<std::thread> proxies;
   for (int i = 0; i < 3; ++i) {
     proxies.emplace_back([&, store = std::shared_ptr(database.open())] {
-      for (const auto& id : ids) claimed += store->sessions().claim(std::vector<std::string>{id}).size();
+      for (std::size_t at = 0; at < ids.size();) try {
+        claimed += store->sessions().claim(std::vector<std::string>{ids[at]}).size();
+        ++at;
+      } catch (const store_unavailable&) {  // SQLite: the others write all the time
+      }
     });
   }
   for (auto& each : proxies) each.join();
