@@ -54,6 +54,9 @@ class asio_proxy {
   /// As proxy::account_changed.
   void account_changed(const std::string& name, std::shared_ptr<const account> now_is);
 
+  /// As proxy::set_options. Done when the io_context comes to it.
+  void set_options(options now_are);
+
   /// As proxy::disconnect, but answers by `done`, called from the io_context: with false, too, when the proxy is not running. Never, if
   /// it is stopped meanwhile.
   void disconnect(std::string worker, std::string words, std::function<void(bool)> done);

@@ -119,7 +119,7 @@ struct listener_options {
   std::vector<std::string> proxy_protocol_from;
 };
 
-/// Everything the library can be told. Values are taken when the proxy is made.
+/// Everything the library can be told. Values are taken when the proxy is made; proxy::set_options changes them while it runs.
 struct options {
   std::string address = "127.0.0.1:9332";  ///< HOST:PORT to listen on; port 0 picks a free one
   std::vector<std::string> proxy_protocol_from;  ///< of that address, as listener_options has it

@@ -59,6 +59,15 @@ class proxy {
   /// are refused with error 24, and workers that are there are told and closed (reason "banned") within seconds. Does not wait for it.
   void set_bans(std::shared_ptr<const ban_list> bans);
 
+  /// Other options from now on, in place of all those before. Nobody is disconnected by it, and shares under way go on. What workers, links and
+  /// pools are measured by is the new value at once, with these exceptions:
+  /// - The line of a miner that has begun, the lines of a pool that is connected, and output that waits are measured by the old limit, the
+  ///   output for `limits.output_blocked`. Those above a limit on their number stay.
+  /// - `split` and `session.version_mask` count for sessions that begin, and links that connect, from now on.
+  /// - `address`, `proxy_protocol_from`, `more_listeners`, `threads`, `metrics`, `checks.threads` and `algorithms` count from the next start().
+  /// May be called before the start, too. Does not wait for the shards.
+  void set_options(options now_are);
+
   /// Addresses whose miners were closed at least so often within a minute for unusable lines, failed logins or invalid shares (the reasons
   /// error_budget, login_failed, invalid_shares): whom a program may want to ban. Each is told once, and counted anew.
   [[nodiscard]] std::vector<std::string> take_offenders(unsigned closes);

@@ -14,7 +14,7 @@ struct asio_proxy::impl {
       : io(on), config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears), sessions(records) {}
 
   asio::io_context& io;
-  const options config;
+  options config;
   account_source& accounts;
   log_sink& log;
   metrics::sink* const sink;
@@ -105,6 +105,14 @@ void asio_proxy::move_worker(std::string worker, std::shared_ptr<const account> 
 void asio_proxy::set_bans(std::shared_ptr<const ban_list> bans) {
   if (impl_->shard) impl_->shell->mailboxes.front()->post([bans](net::shard& self) mutable { self.bans_changed(std::move(bans)); });
   impl_->bans = std::move(bans);
+}
+
+void asio_proxy::set_options(options now_are) {
+  if (impl_->shard) {
+    impl_->shell->set_options(now_are);
+    impl_->shell->mailboxes.front()->post([now_are](net::shard& self) { self.set_options(now_are); });
+  }
+  impl_->config = std::move(now_are);
 }
 
 metrics::snapshot asio_proxy::snapshot(metrics::scope what) const {

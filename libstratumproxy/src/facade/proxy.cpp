@@ -27,7 +27,7 @@ unsigned shard_count(const options& config) {
 
 struct proxy::impl {
   impl(options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears, session_store* records)
-      : config(std::move(given)), accounts(from), log(to), sink(listener), tap(hears), sessions(records) {}
+      : accounts(from), log(to), sink(listener), tap(hears), sessions(records), config(std::move(given)) {}
 
   std::error_code start();
   void stop_listening();
@@ -35,7 +35,6 @@ struct proxy::impl {
   template <class T, class... Details>
   [[nodiscard]] std::vector<std::future<T>> ask(std::future<T> (net::shard_thread::*question)(Details...), Details... details);
 
-  const options config;
   account_source& accounts;
   log_sink& log;
   metrics::sink* const sink;
@@ -43,6 +42,7 @@ struct proxy::impl {
   session_store* const sessions;
 
   std::mutex mutex;  // of what follows
+  options config;
   facade::listening open;
   std::shared_ptr<const ban_list> bans;
   std::unique_ptr<net::shell> shell;
@@ -162,6 +162,14 @@ void proxy::set_bans(std::shared_ptr<const ban_list> bans) {
   const std::lock_guard lock(impl_->mutex);
   for (const auto& shard : impl_->shards) shard->bans_changed(bans);
   impl_->bans = std::move(bans);
+}
+
+void proxy::set_options(options now_are) {
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->shell) impl_->shell->set_options(now_are);
+  const auto shared = std::make_shared<const options>(now_are);
+  for (const auto& shard : impl_->shards) shard->set_options(shared);
+  impl_->config = std::move(now_are);
 }
 
 std::vector<std::string> proxy::take_offenders(unsigned closes) {

@@ -39,14 +39,17 @@ class admission {
 
   explicit admission(std::size_t limit) : limit_(limit), counter_(std::make_shared<counter>()) {}
 
+  /// Those that are in stay. From any thread.
+  void set_limit(std::size_t limit) noexcept { limit_.store(limit, std::memory_order_relaxed); }
+
   [[nodiscard]] std::optional<ticket> enter() {
-    if (counter_->count.fetch_add(1, std::memory_order_relaxed) < limit_) return ticket(counter_);
+    if (counter_->count.fetch_add(1, std::memory_order_relaxed) < limit_.load(std::memory_order_relaxed)) return ticket(counter_);
     counter_->count.fetch_sub(1, std::memory_order_relaxed);
     return std::nullopt;
   }
 
  private:
-  std::size_t limit_;
+  std::atomic<std::size_t> limit_;
   std::shared_ptr<counter> counter_;
 };
 

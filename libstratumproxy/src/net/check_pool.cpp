@@ -26,8 +26,8 @@ struct check_pool::state {
   void start_thread();
 
   std::size_t max_threads = 1;
-  std::size_t max_queued = 0;
   std::mutex mutex;  // of what follows
+  std::size_t max_queued = 0;
   std::condition_variable work;
   std::deque<entry> entries;  // in the order of asking: some have an outcome, some are in hand, from `next` on they wait
   std::size_t next = 0;
@@ -78,6 +78,11 @@ check_pool::~check_pool() {
   }
   state_->work.notify_all();
   for (auto& thread : state_->threads) thread.join();
+}
+
+void check_pool::set_max_queued(std::size_t most) {
+  const std::lock_guard lock(state_->mutex);
+  state_->max_queued = most;
 }
 
 bool check_pool::check(session::proof_request what, callback done) {

@@ -26,6 +26,9 @@ class check_pool {
   check_pool(const check_pool&) = delete;
   check_pool& operator=(const check_pool&) = delete;
 
+  /// For checks that are asked for from now on.
+  void set_max_queued(std::size_t most);
+
   /// `done` is called once with the outcome, and outcomes come in the order of the checks, whichever thread is first. False,
   /// and nothing is called, when `max_queued` checks wait already or there is no thread to be had.
   [[nodiscard]] bool check(session::proof_request what, callback done);

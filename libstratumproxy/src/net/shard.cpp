@@ -43,7 +43,6 @@ bool is_offence(close_reason reason) {
 
 shard::shard(shell& common, unsigned index, asio::io_context& io, std::vector<listening_socket> listening)
     : common_(common),
-      config_(common.config),
       index_(index),
       io_(io),
       mail_(common.mailboxes[index]),
@@ -55,7 +54,7 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, std::vector<li
   session::manager_settings settings;
   settings.shard = index;
   settings.shards = static_cast<unsigned>(common.mailboxes.size());
-  settings.config = &config_;
+  settings.config = &common.config;
   settings.instance = common.instance;
   settings.random = fill_random;
   settings.log = &common.log;
@@ -65,8 +64,7 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, std::vector<li
   settings.hints = common.hints;
   manager_ = std::make_unique<session::session_manager>(std::move(settings), *this);
   bans_changed(common.bans);
-  const auto shortest = std::min({config_.limits.idle, config_.limits.output_blocked, config_.upstream.connect_timeout});
-  sweep_interval_ = std::clamp<duration>(shortest / 8, max_tick, max_sweep);
+  set_sweep_interval();
 }
 
 shard::~shard() {
@@ -110,7 +108,7 @@ void shard::settle() {
 void shard::flush(const connection::pointer& to) {
   if (const auto error = to->send_queued(buffers_, now_)) return lose_after_last_words(to, reason_of(error.value(), *to, now_));
   const std::size_t unsent = to->unsent().size();
-  const std::size_t limit = to->peer() == side::miner ? config_.limits.output_bytes : config_.upstream.output_bytes;
+  const std::size_t limit = output_limit(to->peer());
   if (unsent > limit) return lose(to, close_reason::slow_reader);
   to->want_output(unsent > 0);
   if (!to->congested && unsent > limit / 2) {
@@ -291,7 +289,7 @@ std::optional<std::vector<endpoint>> shard::resolve(channel_id channel, const st
 
 std::vector<endpoint> shard::last_good(const std::string& host) const { return common_.resolver.last_good(host); }
 
-duration shard::connect_timeout() const noexcept { return config_.upstream.connect_timeout; }
+duration shard::connect_timeout() const noexcept { return config().upstream.connect_timeout; }
 
 // --- ends ---
 
@@ -444,6 +442,26 @@ void shard::bans_changed(std::shared_ptr<const ban_list> bans) {
   manager_->bans_changed(std::move(look_up), now_);
 }
 
+// Who has left more unread than is allowed from now on gets the time of one who reads nothing.
+void shard::set_options(const options& now_are) {
+  former_output_ = {output_limit(side::miner), output_limit(side::pool)};
+  manager_->set_options(now_are);
+  former_output_until_ = now_ + config().limits.output_blocked;
+  set_sweep_interval();
+}
+
+void shard::set_sweep_interval() {
+  const auto shortest = std::min({config().limits.idle, config().limits.output_blocked, config().upstream.connect_timeout});
+  sweep_interval_ = std::clamp<duration>(shortest / 8, max_tick, max_sweep);
+}
+
+std::size_t shard::output_limit(side peer) const noexcept {
+  const bool is_miner = peer == side::miner;
+  const std::size_t limit = is_miner ? config().limits.output_bytes : config().upstream.output_bytes;
+  if (now_ >= former_output_until_) return limit;
+  return std::max(limit, is_miner ? former_output_.first : former_output_.second);
+}
+
 void shard::name_resolved(channel_id channel, const std::vector<endpoint>& found) {
   if (const auto dial = dials_.find(channel); dial != dials_.end()) std::shared_ptr(dial->second)->resolved(found, now_);
 }
@@ -545,7 +563,7 @@ void shard::on_tick() {
   wake_up([this] {
     for (const auto& from : listeners_) from->tick(now_);
     manager_->tick(now_);
-    while (!unannounced_.empty() && now_ - unannounced_.front()->heard >= config_.limits.first_message)
+    while (!unannounced_.empty() && now_ - unannounced_.front()->heard >= config().limits.first_message)
       turn_away(unannounced_.front(), "its PROXY header did not come in time");
     std::erase_if(lingering_, [this](const connection::pointer& who) {
       if (now_ - who->progressed >= linger_limit) who->close();
@@ -561,8 +579,8 @@ void shard::on_tick() {
 void shard::sweep() {
   std::vector<connection::pointer> overdue;
   for (const auto& [channel, who] : connections_) {
-    const bool blocked = !who->unsent().empty() && now_ - who->progressed >= config_.limits.output_blocked;
-    const bool silent = who->peer() == side::miner && now_ - who->heard >= config_.limits.idle;
+    const bool blocked = !who->unsent().empty() && now_ - who->progressed >= config().limits.output_blocked;
+    const bool silent = who->peer() == side::miner && now_ - who->heard >= config().limits.idle;
     if (blocked || silent) overdue.push_back(who);
   }
   for (const auto& who : overdue) sweep_connection(who);
@@ -573,10 +591,10 @@ void shard::sweep() {
 
 void shard::sweep_connection(const connection::pointer& who) {
   if (!who->is_open() || who->lingering) return;
-  if (!who->unsent().empty() && now_ - who->progressed >= config_.limits.output_blocked)
+  if (!who->unsent().empty() && now_ - who->progressed >= config().limits.output_blocked)
     return lose(who, close_reason::slow_reader);
   const duration silence = who->since_acknowledgement();
-  if (silence >= config_.limits.idle) return lose(who, close_reason::idle);
+  if (silence >= config().limits.idle) return lose(who, close_reason::idle);
   who->heard = now_ - silence;
 }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <asio/io_context.hpp>
@@ -59,6 +60,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   bool disconnect(std::string_view worker, std::string_view words);
   move_outcome move_worker(std::string_view worker, std::shared_ptr<const account> to);
   void bans_changed(std::shared_ptr<const ban_list> bans);
+  void set_options(const options& now_are);
   void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
   void share_checked(session::check_id check, const result<algorithm::proof>& outcome);
   void arrive(migrant who);
@@ -99,6 +101,9 @@ class shard final : public session::session_host, public std::enable_shared_from
   void warn(std::string_view event, std::string_view worker, std::string_view detail) const;
   void flush(const connection::pointer& to);
   [[nodiscard]] bool is_banned(std::string_view address);
+  [[nodiscard]] const options& config() const noexcept { return manager_->config(); }
+  void set_sweep_interval();
+  [[nodiscard]] std::size_t output_limit(side peer) const noexcept;
   void close_listeners() noexcept;
   void close_unannounced() noexcept;
 
@@ -124,7 +129,6 @@ class shard final : public session::session_host, public std::enable_shared_from
   void sweep_connection(const connection::pointer& who);
 
   shell& common_;
-  const options& config_;
   unsigned index_;
   asio::io_context& io_;
   std::shared_ptr<shard_mailbox> mail_;
@@ -143,6 +147,8 @@ class shard final : public session::session_host, public std::enable_shared_from
   time_point now_{};
   time_point next_sweep_{};
   duration sweep_interval_{};
+  std::pair<std::size_t, std::size_t> former_output_;  ///< limits for miners and pools, ...
+  time_point former_output_until_{};                   ///< ... which hold so long where they are higher
   std::vector<shard_task> letters_;  ///< being read
   std::vector<shard_task> news_;     ///< for the manager, once it is free
   std::vector<shard_task> being_told_;

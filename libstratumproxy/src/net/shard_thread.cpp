@@ -80,6 +80,10 @@ void shard_thread::bans_changed(std::shared_ptr<const ban_list> bans) {
   impl_->mail->post([bans = std::move(bans)](shard& self) mutable { self.bans_changed(std::move(bans)); });
 }
 
+void shard_thread::set_options(std::shared_ptr<const options> now_are) {
+  impl_->mail->post([now_are = std::move(now_are)](shard& self) { self.set_options(*now_are); });
+}
+
 void shard_thread::stop() {
   if (impl_->thread.joinable()) {
     impl_->mail->post([](shard& self) { self.stop(); });

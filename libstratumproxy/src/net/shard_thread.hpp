@@ -11,6 +11,7 @@
 #include "stratumproxy/bans.hpp"
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/operations.hpp"
+#include "stratumproxy/options.hpp"
 
 namespace stratumproxy::net {
 
@@ -32,6 +33,7 @@ class shard_thread {
   [[nodiscard]] std::future<bool> disconnect(std::string worker, std::string words);
   [[nodiscard]] std::future<move_outcome> move_worker(std::string worker, std::shared_ptr<const account> to);
   void bans_changed(std::shared_ptr<const ban_list> bans);
+  void set_options(std::shared_ptr<const options> now_are);
   /// Closes everything at once and waits for the thread. Mail that it has not read is destroyed.
   void stop();
 

@@ -23,9 +23,12 @@ namespace stratumproxy::net {
 
 /// What the shards of one proxy have in common. Outlives them.
 struct shell {
-  shell(const options& given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears, session_store* records);
+  shell(options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears, session_store* records);
 
-  const options& config;
+  /// What the shards have in common of them; their own part each is told.
+  void set_options(const options& now_are);
+
+  const options config;  ///< at the start
   account_source& accounts;
   log_sink& log;
   metrics::sink* sink;  ///< may be null

@@ -139,13 +139,12 @@ void session_manager::impl::resume_session(downstream_session& worker, time_poin
 
 void session_manager::impl::give_identity(downstream_session& worker, downstream_session* before,
                                           const std::optional<session_record>& recalled) {
-  const auto& split = shard_.config.split;
   worker.session = session_id::make(shard_.random, settings_.shard, settings_.shards);
   sessions_[worker.session] = worker.id();
 
   worker.miner_bytes = before && before->miner_bytes ? before->miner_bytes
                        : recalled                      ? recalled->miner_bytes
-                                                       : miner_bytes_for(split, worker.agent());
+                                                       : miner_bytes_for(shard_.config.split, worker.agent());
   if (before && before != &worker) worker.restores = before->id();
   if (before && !before->is_connected() && !before->claimed_by) {
     worker.mark = before->mark;
@@ -161,7 +160,7 @@ void session_manager::impl::give_identity(downstream_session& worker, downstream
   worker.told_extranonce1 = worker.mark;
   worker.told_extranonce2_size = worker.miner_bytes;
   const auto* const link = find(before ? before->link : worker.link);
-  if (link && link->extranonce2_size() != 0 && link->extranonce2_size() < split.mark_bytes + worker.miner_bytes) {
+  if (link && link->extranonce2_size() != 0 && link->extranonce2_size() < worker.mark.size() / 2 + worker.miner_bytes) {
     worker.told_extranonce1 = link->extranonce1();
     worker.told_extranonce2_size = link->extranonce2_size();
   }

@@ -131,7 +131,7 @@ const lane_table::lane* lane_table::in_the_way(const lane& wanted) const noexcep
 }
 
 std::optional<lane_table::lane> lane_table::free_lane(const lane& mark, std::size_t pad_bytes) const {
-  if (lanes_.size() >= max_workers_ * lanes_per_worker) return std::nullopt;
+  if (lanes_.size() >= std::max(max_workers_, members_.size()) * lanes_per_worker) return std::nullopt;
   // Every lane is in the way of one step at most, as each step goes past all the pads that it rules out.
   for (std::optional<lane> pad = lane{.size = static_cast<std::uint8_t>(pad_bytes)}; pad;) {
     auto wanted = *pad;

@@ -54,6 +54,8 @@ class lane_table {
   void new_job();
 
   [[nodiscard]] std::size_t size() const noexcept { return members_.size(); }
+  /// Those that are in stay, with lanes for each.
+  void set_max_workers(std::size_t most) noexcept { max_workers_ = most; }
   [[nodiscard]] bool is_full() const noexcept { return members_.size() >= max_workers_; }
   /// Taken and resting ones.
   [[nodiscard]] std::size_t lanes() const noexcept { return lanes_.size(); }

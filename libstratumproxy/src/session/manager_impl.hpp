@@ -135,6 +135,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   bool disconnect(std::string_view peer, std::string_view words, time_point now);
   move_outcome move_worker(std::string_view peer, const known_account& to, time_point now);
   void bans_changed(ban_lookup bans);
+  void set_options(const options& now_are);
   void sweep_bans(time_point now);
   [[nodiscard]] const std::string* ban_of(const downstream_session& worker) const;
   void let_go(downstream_session& worker, close_reason reason, std::string_view words, time_point now);

@@ -12,16 +12,24 @@ namespace stratumproxy::session {
 /// goes first, in turn, so that a mark which was just given back rests as long as possible.
 class mark_dealer {
  public:
-  explicit mark_dealer(unsigned bytes) : bytes_(bytes), uses_(std::size_t{1} << (8 * std::min(bytes, 2U)), 0) {}
+  explicit mark_dealer(unsigned bytes) { set_bytes(bytes); }
+
+  /// Marks that are dealt from now on have so many bytes. Those in use stay as they are.
+  void set_bytes(unsigned bytes) {
+    bytes_ = bytes;
+    dealt_ = std::size_t{1} << (8 * std::min(bytes, 2U));
+    uses_.resize(std::max(uses_.size(), dealt_));
+    next_ %= dealt_;
+  }
 
   /// A mark as hex. Give it back with release().
   [[nodiscard]] std::string take() {
     std::size_t best = next_;
-    for (std::size_t i = 0; i < uses_.size() && uses_[best] != 0; ++i) {
-      const auto candidate = (next_ + i) % uses_.size();
+    for (std::size_t i = 0; i < dealt_ && uses_[best] != 0; ++i) {
+      const auto candidate = (next_ + i) % dealt_;
       if (uses_[candidate] < uses_[best]) best = candidate;
     }
-    next_ = (best + 1) % uses_.size();
+    next_ = (best + 1) % dealt_;
     ++uses_[best];
     return hex(best);
   }
@@ -50,8 +58,9 @@ class mark_dealer {
     return value & (uses_.size() - 1);
   }
 
-  unsigned bytes_;
-  std::vector<std::uint32_t> uses_;
+  unsigned bytes_ = 1;
+  std::size_t dealt_ = 0;            // so many values
+  std::vector<std::uint32_t> uses_;  // by value; a power of two of them
   std::size_t next_ = 0;
 };
 

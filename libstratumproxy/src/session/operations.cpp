@@ -77,4 +77,20 @@ void session_manager::impl::sweep_bans(time_point now) {
   }
 }
 
+// ---- options -----------------------------------------------------------------------------------------------------------
+
+// What refers to the options finds the new values; what follows was made of the old ones.
+void session_manager::impl::set_options(const options& now_are) {
+  const auto metrics = shard_.config.metrics;  // two windows of one metric could not be told apart
+  shard_.config = now_are;
+  shard_.config.metrics = metrics;
+  shard_.framer = protocol::line_framer(shard_.config.limits.line_bytes);
+  marks_.set_bytes(shard_.config.split.mark_bytes);
+  for (const auto& [id, link] : links_) link->room_changed();
+  // Who waits for as many verdicts as the old limit said has no reason to, perhaps, and nobody would look again.
+  for (const auto& [id, worker] : workers_) {
+    if (worker->is_paused) to_resume_.push_back(id);
+  }
+}
+
 }  // namespace stratumproxy::session

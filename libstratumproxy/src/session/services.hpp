@@ -52,7 +52,7 @@ struct event_counters {
 
 /// What all sessions of a shard share. Lives as long as the manager.
 struct services {
-  const options& config;
+  options config;  // changed between two events only; what is kept of it elsewhere refers to this one
   session_host& host;
   random_source random;
   log_sink* log_to = nullptr;

@@ -71,8 +71,8 @@ session_manager::impl::impl(manager_settings settings, session_host& host)
              .algorithms = settings_.config->algorithms ? settings_.config->algorithms : std::make_shared<const algorithm::registry>(),
              .framer = protocol::line_framer(settings_.config->limits.line_bytes), .out = {}, .prefix = {}, .lines = {}, .agents = {}},
       hints_(settings_.hints ? settings_.hints : make_return_hints()),
-      marks_(settings_.config->split.mark_bytes),
-      refusals_(settings_.config->upstream) {}
+      marks_(shard_.config.split.mark_bytes),
+      refusals_(shard_.config.upstream) {}
 
 downstream_session* session_manager::impl::find(worker_id id) {
   const auto found = workers_.find(id);
@@ -596,6 +596,9 @@ move_outcome session_manager::move_worker(std::string_view worker, std::shared_p
   impl_->settle(now);
   return outcome;
 }
+
+void session_manager::set_options(const options& now_are) { impl_->set_options(now_are); }
+const options& session_manager::config() const noexcept { return impl_->shard_.config; }
 
 void session_manager::bans_changed(ban_lookup bans, time_point) { impl_->bans_changed(std::move(bans)); }
 

@@ -27,7 +27,6 @@ upstream_session::upstream_session(link_id id, std::shared_ptr<const account> ow
       owner_(std::move(owner)),
       route_(route),
       rules_(std::move(rules)),
-      max_workers_(is_shared() ? std::max(1U, shard.config.upstream.max_workers_per_link) : 1),
       login_(std::move(login)),
       pool_name_(owner_->routes[route].pool.name()),
       credential_(credential_of(owner_->routes[route])),
@@ -263,7 +262,7 @@ void upstream_session::layout_changed() {
   job_.reset();
   last_job_.reset();
   is_layout_new_ = true;
-  lanes_.emplace(extranonce2_size_, max_workers_);
+  lanes_.emplace(extranonce2_size_, max_workers());
 }
 
 void upstream_session::announce_layout(time_point now) {
@@ -470,6 +469,10 @@ void upstream_session::suggest_difficulty(double difficulty, time_point now) {
 }
 
 // ---- workers and their lanes -----------------------------------------------------------------------------------------
+
+void upstream_session::room_changed() {
+  if (lanes_) lanes_->set_max_workers(max_workers());
+}
 
 bool upstream_session::enter(worker_id worker, std::string_view mark, unsigned miner_bytes) {
   const auto known = std::find(workers_.begin(), workers_.end(), worker);

@@ -128,8 +128,12 @@ class upstream_session {
   [[nodiscard]] bool has(worker_id worker) const noexcept {
     return std::find(workers_.begin(), workers_.end(), worker) != workers_.end();
   }
-  [[nodiscard]] bool has_room() const noexcept { return workers_.size() < max_workers_; }
-  [[nodiscard]] std::size_t max_workers() const noexcept { return max_workers_; }
+  [[nodiscard]] bool has_room() const noexcept { return workers_.size() < max_workers(); }
+  [[nodiscard]] std::size_t max_workers() const noexcept {
+    return is_shared() ? std::max(1U, shard_.config.upstream.max_workers_per_link) : 1;
+  }
+  /// The options say another max_workers(). Those that are in stay.
+  void room_changed();
   /// The pad of the worker's lane, hex; "" where it has none.
   [[nodiscard]] std::string pad_of(worker_id worker) const;
   /// The current job as this worker is to get it: like all of its pad; or, where it has had it, as another search. There must be a
@@ -281,7 +285,6 @@ class upstream_session {
   const std::shared_ptr<const account> owner_;
   const std::size_t route_;
   const mining_rules rules_;
-  const std::size_t max_workers_;
   std::string login_;
   std::string next_login_;        // the newest that was asked for; "" when there is none
   unsigned logins_asked_ = 0;     // without an answer

@@ -34,6 +34,17 @@ TEST_CASE("a ticket counts once however often it is moved, and gives up its plac
   CHECK(miners.enter());
 }
 
+TEST_CASE("a limit that is lowered ends nobody, and lets nobody in until enough have left") {
+  admission miners(3);
+  auto first = miners.enter(), second = miners.enter();
+  miners.set_limit(1);
+  CHECK_FALSE(miners.enter());
+  first.reset();
+  CHECK_FALSE(miners.enter());
+  second.reset();
+  CHECK(miners.enter());
+}
+
 TEST_CASE("a paced log line comes once a minute") {
   log_pace pace;
   const time_point start{std::chrono::hours(5)};

@@ -333,3 +333,73 @@ TEST_CASE("an address whose miners are closed for what they did is named once", 
   CHECK(served.take_offenders(3) == std::vector<std::string>{"127.0.0.1"});
   CHECK(served.take_offenders(1).empty());
 }
+
+TEST_CASE("options change while it runs, and those of the start with the next one", "[loopback]") {
+  house at;
+  at.config.threads = 2;
+  at.config.limits.connections = 1;
+  proxy served(at.config, at.accounts, at.log);
+  at.config.threads = 3;
+  served.set_options(at.config);  // before the start
+  REQUIRE_FALSE(served.start());
+  CHECK(served.shards() == 3);
+  peer miner = peer::to(served.address());
+  login who = log_in(miner);
+  peer link = at.mine.welcome();
+  await_job(miner, who);
+  CHECK(peer::to(served.address()).ends());
+
+  at.config.threads = 1;
+  at.config.limits.connections = 3;
+  at.config.split.miner_bytes = 5;
+  served.set_options(at.config);
+  (void)served.snapshot();  // answered after the shards had it
+  peer other = peer::to(served.address());
+  other.say(R"({"id":1,"method":"mining.subscribe","params":[]})" "\n");
+  CHECK(other.line().find(",5],") != std::string::npos);
+  CHECK(served.shards() == 3);
+  at.config.limits.connections = 1;  // who is there stays
+  served.set_options(at.config);
+  REQUIRE(miner.say(submit(who, 7)));
+  const std::string up = link.line_with("mining.submit");
+  link.say(R"({"id":)" + member(up, "id") + R"(,"result":true,"error":null})" + "\n");
+  CHECK(member(miner.line_with(R"("id":7)"), "result") == "true");
+  CHECK(peer::to(served.address()).ends());
+
+  served.stop();
+  REQUIRE_FALSE(served.start());
+  CHECK(served.shards() == 1);
+}
+
+TEST_CASE("a miner with more unread than is allowed from now on has time to read it", "[loopback]") {
+  house at;
+  at.config.limits.output_bytes = 1 << 20;
+  proxy served(at.config, at.accounts, at.log);
+  REQUIRE_FALSE(served.start());
+  peer miner = peer::to(served.address());
+  login who = log_in(miner);
+  peer link = at.mine.welcome();
+  await_job(miner, who);
+  // Requests whose answers nobody reads, until the kernel takes no more of them and the proxy reads on no more: it then sends no jobs.
+  constexpr int asked = 400'000;
+  auto asking = std::async(std::launch::async, [&] {
+    std::string some;
+    for (int i = 0; i < 1'000; ++i) some += R"({"id":9,"method":"mining.extranonce.subscribe","params":[]})" "\n";
+    for (int i = 0; i < asked; i += 1'000) {
+      if (!miner.say(some)) return false;
+    }
+    return true;
+  });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (int job = 2; count(served.snapshot(), "jobs_coalesced") == 0 && std::chrono::steady_clock::now() < deadline; ++job)
+    link.say(test::pool::job("j" + std::to_string(job)));
+  REQUIRE(count(served.snapshot(), "jobs_coalesced") > 0);
+
+  at.config.limits.output_bytes = 16 * 1024;
+  served.set_options(at.config);
+  int answers = 0;
+  while (answers < asked && !miner.line_with(R"("id":9)").empty()) ++answers;
+  CHECK(answers == asked);
+  CHECK(asking.get());
+  CHECK(served.snapshot().connections == 1);
+}

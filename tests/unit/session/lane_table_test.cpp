@@ -202,6 +202,17 @@ TEST_CASE("a link takes no more workers than it may") {
   CHECK(table.enter(id(256), "09", 3) == "00000000");
 }
 
+TEST_CASE("with less room than workers those that are in stay, and have lanes enough") {
+  lane_table table(8, 4);
+  for (unsigned number = 0; number < 4; ++number) REQUIRE(table.enter(id(number), "00", 3));
+  table.set_max_workers(1);
+  CHECK_FALSE(table.enter(id(4), "00", 3));
+  CHECK(table.enter(id(3), "01", 3));
+  for (std::size_t pads = 0; pads < lane_table::lanes_per_worker; ++pads) CHECK(table.fresh_pad(id(0)));
+  table.set_max_workers(5);
+  CHECK(table.enter(id(4), "00", 3));
+}
+
 TEST_CASE("a lane rests until the next job after its worker left") {
   lane_table table(4);
   REQUIRE(table.enter(id(1), "2a", 3));

@@ -122,7 +122,7 @@ using ban_lookup = std::function<const std::string*(std::string_view address, st
 struct manager_settings {
   unsigned shard = 0;
   unsigned shards = 1;
-  const options* config = nullptr;                     ///< outlives the manager
+  const options* config = nullptr;                     ///< copied; set_options() changes them
   std::string instance;                                ///< a random word for this process: detects loops of proxies
   std::function<void(std::span<std::uint8_t>)> random; ///< fills with bytes that nobody can guess (seeded in simulations)
   log_sink* log = nullptr;                             ///< outlives the manager
@@ -178,6 +178,12 @@ class session_manager {
   /// Others are not served from now on. Authorizes are judged by it; workers and kept sessions end with the next ticks. Whether a connection
   /// is accepted at all is for the owner of the sockets to ask.
   void bans_changed(ban_lookup bans, time_point now);
+
+  /// Other options from now on, as proxy::set_options has it. What is above a limit that was lowered stays; a line is measured by the limit
+  /// that there was when it began, and those of a pool by that of its connection.
+  void set_options(const options& now_are);
+  /// Those in force.
+  [[nodiscard]] const options& config() const noexcept;
 
   /// Everything that waits for time. Call at least ten times a second of its own clock, or exactly at next_deadline().
   void tick(time_point now);
