@@ -10,7 +10,7 @@ using stratumproxy::ban_list;
 using stratumproxy::log_level;
 
 ban_keeper::ban_keeper(store& database, stratumproxy::log_sink& log, publisher publish, ban_keeper_options options)
-    : database_(database), log_(log), publish_(std::move(publish)), options_(std::move(options)) {
+    : database_(database), log_(log), publish_(std::move(publish)), options_(std::move(options)), automatic_(options_.automatic) {
   look(true);
   thread_ = std::thread([this] { run(); });
 }
@@ -68,12 +68,13 @@ void ban_keeper::publish() {
 }
 
 void ban_keeper::ban_offenders() {
-  if (options_.automatic.count() == 0 || !options_.offenders) return;
+  const auto time = automatic_.load();
+  if (time.count() == 0 || !options_.offenders) return;
   bool any = false;
   for (const auto& address : options_.offenders()) {
     const auto subject = ban_list::canonical(address);
     if (!subject || ban_list::covers_loopback(*subject)) continue;
-    const ban_record row{.subject = *subject, .reason = "too many errors", .seconds = options_.automatic.count()};
+    const ban_record row{.subject = *subject, .reason = "too many errors", .seconds = time.count()};
     const auto outcome = database_.add_ban(automatic_author, row);
     log_.write({.level = log_level::warning, .event = "address_banned", .session = {}, .worker = *subject, .account = {}, .pool = {},
                 .detail = outcome == write_outcome::full ? "not done: the list of bans is full" : "too many errors within a minute"});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -21,7 +22,7 @@ namespace stratumproxyd {
 
 struct ban_keeper_options {
   std::chrono::milliseconds interval{1'000};  ///< how soon what others wrote is seen
-  std::chrono::seconds automatic{0};          ///< how long offenders are banned; 0: they are not
+  std::chrono::seconds automatic{0};          ///< how long offenders are banned; 0: they are not. See set_automatic()
   std::function<std::vector<std::string>()> offenders;  ///< addresses, each once
 };
 
@@ -41,6 +42,8 @@ class ban_keeper {
   /// Reads them now, after a change. A database that is away is asked again soon.
   void refresh();
   [[nodiscard]] std::size_t size() const;
+  /// Offenders are banned for so long from now on; 0: they are not. From any thread.
+  void set_automatic(std::chrono::seconds time) noexcept { automatic_ = time; }
 
  private:
   using clock = std::chrono::steady_clock;
@@ -58,6 +61,7 @@ class ban_keeper {
   stratumproxy::log_sink& log_;
   const publisher publish_;
   const ban_keeper_options options_;
+  std::atomic<std::chrono::seconds> automatic_;
 
   mutable std::mutex reading_;  // guards what follows, and keeps the lists in order
   std::vector<entry> bans_;

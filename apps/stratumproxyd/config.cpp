@@ -203,6 +203,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
   if (file) {
     if (file->empty()) throw config_error("--config needs a file name");
     apply_toml(out.settings, read_regular_file(*file, 1'048'576, "config file"), printable(*file));
+    out.settings.file.path = *file;
   }
   const auto set = [&](std::string_view name, const config_value& value) {
     require(std::ranges::find(config_keys(), name, &config_key::name)->set(out.settings, value), "--" + std::string(name));

@@ -19,11 +19,18 @@ struct config_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The file that the configuration was read from.
+struct file_config {
+  std::filesystem::path path;  ///< empty: none
+  bool watch = true;           ///< it is read again when it changes
+};
+
 enum class log_format : std::uint8_t { text, json };
 
 struct web_config {
   std::string address = "127.0.0.1:8080";  ///< port 0 picks a free one
-  std::filesystem::path token_file;        ///< empty: no token
+  std::string token;                       ///< the administrator's; empty: none, or that of the file
+  std::filesystem::path token_file;        ///< empty: none
   bool allow_open = false;                 ///< any address may be bound without a token
   std::vector<std::string> hosts;          ///< names besides localhost that a request may call a loopback server
   access_policy access;
@@ -69,6 +76,7 @@ struct ban_config {
 };
 
 struct config {
+  file_config file;
   stratumproxy::options proxy;
   web_config web;
   log_config log;

@@ -1,6 +1,7 @@
 #include "config_keys.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +9,7 @@
 
 #include <stratumproxy/bans.hpp>
 
+#include "admin/access.hpp"
 #include "endpoint.hpp"
 #include "store/text.hpp"
 
@@ -74,7 +76,10 @@ std::string set_real(double& out, const config_value& value, double low, double 
 }
 
 template <class Enum>
-std::string set_word(Enum& out, const config_value& value, std::initializer_list<std::pair<std::string_view, Enum>> words) {
+using word_list = std::vector<std::pair<std::string_view, Enum>>;
+
+template <class Enum>
+std::string set_word(Enum& out, const config_value& value, const word_list<Enum>& words) {
   const auto* text = std::get_if<std::string>(&value);
   std::string known;
   for (const auto& [word, meaning] : words) {
@@ -118,6 +123,13 @@ std::string set_agents(std::vector<std::pair<std::string, unsigned>>& out, const
   return {};
 }
 
+std::string set_token(std::string& out, const config_value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (!text || !(text->empty() || is_token(*text))) return "a string of 8 to 512 printable characters without spaces";
+  out = *text;
+  return {};
+}
+
 std::string set_tag(std::string& out, const config_value& value) {
   const auto* text = std::get_if<std::string>(&value);
   const auto plain = [](unsigned char c) { return c >= 0x20 && c != 0x7f; };
@@ -143,143 +155,198 @@ constexpr std::int64_t mebibyte = 1'048'576;
 constexpr double least_difficulty = 2.3e-10;
 constexpr double most_difficulty = 4.7e18;
 
-template <class Get>
-config_key number(std::string_view name, Get get, std::int64_t low, std::int64_t high) {
-  return {name, [=](config& c, const config_value& v) { return set_number(get(c), v, low, high); }};
+constexpr bool live = true;      // a reload takes the key over
+constexpr bool restart = false;  // it needs one
+
+template <class At, class Set, class Show>
+config_key key(std::string_view name, bool is_live, At at, Set set, Show show) {
+  return {.name = name,
+          .is_live = is_live,
+          .set = [=](config& c, const config_value& v) { return set(at(c), v); },
+          .get = [=](const config& c) { return config_value(show(at(c))); },
+          .copy = [=](config& to, const config& from) { at(to) = at(from); }};
 }
 
-template <class Get>
-config_key real(std::string_view name, Get get, double low, double high) {
-  return {name, [=](config& c, const config_value& v) { return set_real(get(c), v, low, high); }};
+// A value that is stored as it is written.
+template <class At, class Set>
+config_key plain(std::string_view name, bool is_live, At at, Set set) {
+  return key(name, is_live, at, set, [](const auto& value) { return value; });
 }
 
-template <class Get>
-config_key seconds(std::string_view name, Get get, double low = 0.001, double high = day) {
-  return {name, [=](config& c, const config_value& v) { return set_seconds(get(c), v, low, high); }};
+template <class At>
+config_key path(std::string_view name, bool is_live, At at) {
+  return key(name, is_live, at, set_path, [](const auto& value) { return value.string(); });
 }
 
-#define SPX_AT(member) [](config& c) -> auto& { return c.member; }
+template <class At>
+config_key number(std::string_view name, bool is_live, At at, std::int64_t low, std::int64_t high) {
+  return key(name, is_live, at, [=](auto& out, const config_value& v) { return set_number(out, v, low, high); },
+             [](auto value) { return static_cast<std::int64_t>(value); });
+}
+
+template <class At>
+config_key real(std::string_view name, bool is_live, At at, double low, double high) {
+  return plain(name, is_live, at, [=](double& out, const config_value& v) { return set_real(out, v, low, high); });
+}
+
+template <class At>
+config_key seconds(std::string_view name, bool is_live, At at, double low = 0.001, double high = day) {
+  return key(name, is_live, at, [=](milliseconds& out, const config_value& v) { return set_seconds(out, v, low, high); },
+             [](milliseconds value) { return static_cast<double>(value.count()) / 1000; });
+}
+
+template <class Enum, class At>
+config_key word(std::string_view name, bool is_live, At at, const word_list<Enum>& words) {
+  return key(name, is_live, at, [=](Enum& out, const config_value& v) { return set_word(out, v, words); },
+             [=](Enum value) { return std::string(std::ranges::find(words, value, &word_list<Enum>::value_type::second)->first); });
+}
+
+using stratumproxy::listener_options;
+
+std::string begin_listener(std::vector<listener_options>& all, const config_value&) {
+  all.emplace_back();
+  return {};
+}
+
+// As texts that differ when the listeners do.
+std::vector<std::string> show_listeners(const std::vector<listener_options>& all) {
+  std::vector<std::string> out;
+  for (const auto& one : all) out.push_back(fmt::format("{} {}", one.address, fmt::join(one.proxy_protocol_from, " ")));
+  return out;
+}
+
+// A key of the newest listener. All of them are seen and copied with the key of their section.
+template <class Set>
+config_key of_listener(std::string_view name, Set set) {
+  auto made = key(name, restart, [](auto& c) -> auto& { return c.proxy.more_listeners; },
+                  [=](std::vector<listener_options>& all, const config_value& v) { return set(all.back(), v); },
+                  [](const auto&) { return std::vector<std::string>(); });
+  made.is_repeated = true;
+  return made;
+}
+
+config_key listeners(std::string_view name) {
+  auto made = key(name, restart, [](auto& c) -> auto& { return c.proxy.more_listeners; }, begin_listener, show_listeners);
+  made.is_repeated = true;
+  return made;
+}
+
+#define SPX_AT(member) [](auto& c) -> auto& { return c.member; }
 
 std::vector<config_key> make_keys() {
   using stratumproxy::log_level;
   return {
-      {"stratum.addr", [](config& c, const config_value& v) { return set_address(c.proxy.address, v); }},
-      number("stratum.threads", SPX_AT(proxy.threads), 0, 256),
-      {"stratum.proxy_protocol_from", [](config& c, const config_value& v) { return set_networks(c.proxy.proxy_protocol_from, v); }},
-      {"stratum.listen", [](config& c, const config_value&) { return c.proxy.more_listeners.emplace_back(), std::string(); }},
-      {"stratum.listen.addr", [](config& c, const config_value& v) { return set_address(c.proxy.more_listeners.back().address, v); }},
-      {"stratum.listen.proxy_protocol_from",
-       [](config& c, const config_value& v) { return set_networks(c.proxy.more_listeners.back().proxy_protocol_from, v); }},
+      plain("config.watch", live, SPX_AT(file.watch), set_flag),
 
-      {"web.addr", [](config& c, const config_value& v) { return set_address(c.web.address, v); }},
-      {"web.token_file", [](config& c, const config_value& v) { return set_path(c.web.token_file, v); }},
-      {"web.allow_open", [](config& c, const config_value& v) { return set_flag(c.web.allow_open, v); }},
-      {"web.hosts", [](config& c, const config_value& v) { return set_hosts(c.web.hosts, v); }},
-      {"web.registration", [](config& c, const config_value& v) {
-         return set_word<registration_policy>(c.web.access.registration, v, {{"open", registration_policy::open},
-                                                                             {"token", registration_policy::token},
-                                                                             {"off", registration_policy::off}});
-       }},
-      number("web.registrations_per_minute", SPX_AT(web.access.registrations.per_minute), 1, 1'000'000),
-      number("web.registrations_burst", SPX_AT(web.access.registrations.burst), 1, 1'000'000),
-      number("web.failed_logins_per_minute", SPX_AT(web.access.failed_logins.per_minute), 1, 1'000'000),
-      number("web.failed_logins_burst", SPX_AT(web.access.failed_logins.burst), 1, 1'000'000),
-      number("web.audit_days", SPX_AT(web.audit_days), 0, 36'500),
+      plain("stratum.addr", restart, SPX_AT(proxy.address), set_address),
+      number("stratum.threads", restart, SPX_AT(proxy.threads), 0, 256),
+      plain("stratum.proxy_protocol_from", restart, SPX_AT(proxy.proxy_protocol_from), set_networks),
+      listeners("stratum.listen"),
+      of_listener("stratum.listen.addr", [](auto& one, const config_value& v) { return set_address(one.address, v); }),
+      of_listener("stratum.listen.proxy_protocol_from", [](auto& one, const config_value& v) { return set_networks(one.proxy_protocol_from, v); }),
 
-      {"db.url", [](config& c, const config_value& v) { return set_database(c.db.url, v); }},
-      {"db.migrations", [](config& c, const config_value& v) { return set_path(c.db.migrations, v); }},
+      plain("web.addr", restart, SPX_AT(web.address), set_address),
+      plain("web.token", live, SPX_AT(web.token), set_token),
+      path("web.token_file", live, SPX_AT(web.token_file)),
+      plain("web.allow_open", live, SPX_AT(web.allow_open), set_flag),
+      plain("web.hosts", live, SPX_AT(web.hosts), set_hosts),
+      word<registration_policy>("web.registration", live, SPX_AT(web.access.registration),
+                                {{"open", registration_policy::open}, {"token", registration_policy::token},
+                                 {"off", registration_policy::off}}),
+      number("web.registrations_per_minute", live, SPX_AT(web.access.registrations.per_minute), 1, 1'000'000),
+      number("web.registrations_burst", live, SPX_AT(web.access.registrations.burst), 1, 1'000'000),
+      number("web.failed_logins_per_minute", live, SPX_AT(web.access.failed_logins.per_minute), 1, 1'000'000),
+      number("web.failed_logins_burst", live, SPX_AT(web.access.failed_logins.burst), 1, 1'000'000),
+      number("web.audit_days", live, SPX_AT(web.audit_days), 0, 36'500),
 
-      {"log.level", [](config& c, const config_value& v) {
-         return set_word<log_level>(c.log.level, v, {{"debug", log_level::debug}, {"info", log_level::info},
-                                                     {"warning", log_level::warning}, {"error", log_level::error}});
-       }},
-      {"log.format", [](config& c, const config_value& v) {
-         return set_word<log_format>(c.log.format, v, {{"text", log_format::text}, {"json", log_format::json}});
-       }},
+      plain("db.url", restart, SPX_AT(db.url), set_database),
+      path("db.migrations", restart, SPX_AT(db.migrations)),
 
-      {"metrics.tag", [](config& c, const config_value& v) { return set_tag(c.metrics.tag, v); }},
-      seconds("metrics.window_seconds", SPX_AT(proxy.metrics.window)),
-      seconds("metrics.interval_seconds", SPX_AT(proxy.metrics.interval)),
-      seconds("metrics.flush_seconds", SPX_AT(metrics.flush), 0.01, 3'600),
-      {"metrics.worker_label", [](config& c, const config_value& v) {
-         return set_word<worker_label>(c.metrics.label, v, {{"address", worker_label::address}, {"rig", worker_label::rig}});
-       }},
-      number("metrics.max_workers", SPX_AT(metrics.max_workers), 0, 1'000'000),
-      number("metrics.history_days", SPX_AT(metrics.history_days), 1, 3'650),
+      word<log_level>("log.level", live, SPX_AT(log.level),
+                      {{"debug", log_level::debug}, {"info", log_level::info}, {"warning", log_level::warning},
+                       {"error", log_level::error}}),
+      word<log_format>("log.format", restart, SPX_AT(log.format), {{"text", log_format::text}, {"json", log_format::json}}),
 
-      number("accounts.delete_after_days", SPX_AT(accounts.delete_after_days), 0, 36'500),
-      seconds("accounts.delete_check_seconds", SPX_AT(accounts.delete_check), 1),
+      plain("metrics.tag", restart, SPX_AT(metrics.tag), set_tag),
+      seconds("metrics.window_seconds", restart, SPX_AT(proxy.metrics.window)),
+      seconds("metrics.interval_seconds", restart, SPX_AT(proxy.metrics.interval)),
+      seconds("metrics.flush_seconds", live, SPX_AT(metrics.flush), 0.01, 3'600),
+      word<worker_label>("metrics.worker_label", live, SPX_AT(metrics.label),
+                         {{"address", worker_label::address}, {"rig", worker_label::rig}}),
+      number("metrics.max_workers", live, SPX_AT(metrics.max_workers), 0, 1'000'000),
+      number("metrics.history_days", live, SPX_AT(metrics.history_days), 1, 3'650),
 
-      {"record.file", [](config& c, const config_value& v) { return set_path(c.record.file, v); }},
-      number("record.megabytes", SPX_AT(record.megabytes), 1, 1'000'000),
+      number("accounts.delete_after_days", live, SPX_AT(accounts.delete_after_days), 0, 36'500),
+      seconds("accounts.delete_check_seconds", live, SPX_AT(accounts.delete_check), 1),
 
-      seconds("session.grace_seconds", SPX_AT(proxy.session.grace), 0),
-      seconds("session.hold_seconds", SPX_AT(proxy.session.hold), 0),
-      seconds("session.refresh_seconds", SPX_AT(proxy.session.refresh)),
-      number("session.max_kept_per_address", SPX_AT(proxy.session.max_kept_per_address), 0, 1'000'000),
-      number("session.max_kept_per_account", SPX_AT(proxy.session.max_kept_per_account), 0, 1'000'000),
-      {"session.records", [](config& c, const config_value& v) {
-         return set_word<session_records>(c.records, v, {{"auto", session_records::automatic},
-                                                         {"on", session_records::on},
-                                                         {"off", session_records::off}});
-       }},
-      number("session.version_mask", SPX_AT(proxy.session.version_mask), 0, 0xffffffff),
+      path("record.file", restart, SPX_AT(record.file)),
+      number("record.megabytes", restart, SPX_AT(record.megabytes), 1, 1'000'000),
 
-      number("split.mark_bytes", SPX_AT(proxy.split.mark_bytes), 1, 4),
-      number("split.miner_bytes", SPX_AT(proxy.split.miner_bytes), 2, 8),
-      {"split.by_agent", [](config& c, const config_value& v) { return set_agents(c.proxy.split.by_agent, v); }},
+      seconds("session.grace_seconds", live, SPX_AT(proxy.session.grace), 0),
+      seconds("session.hold_seconds", live, SPX_AT(proxy.session.hold), 0),
+      seconds("session.refresh_seconds", live, SPX_AT(proxy.session.refresh)),
+      number("session.max_kept_per_address", live, SPX_AT(proxy.session.max_kept_per_address), 0, 1'000'000),
+      number("session.max_kept_per_account", live, SPX_AT(proxy.session.max_kept_per_account), 0, 1'000'000),
+      word<session_records>("session.records", restart, SPX_AT(records),
+                            {{"auto", session_records::automatic}, {"on", session_records::on}, {"off", session_records::off}}),
+      number("session.version_mask", live, SPX_AT(proxy.session.version_mask), 0, 0xffffffff),
 
-      number("upstream.line_bytes", SPX_AT(proxy.upstream.line_bytes), 1'024, 16 * mebibyte),
-      number("upstream.output_bytes", SPX_AT(proxy.upstream.output_bytes), 4'096, 64 * mebibyte),
-      number("upstream.connects_per_second", SPX_AT(proxy.upstream.connects_per_second), 1, 100'000),
-      seconds("upstream.verdict_timeout_seconds", SPX_AT(proxy.upstream.verdict_timeout)),
-      seconds("upstream.connect_timeout_seconds", SPX_AT(proxy.upstream.connect_timeout)),
-      seconds("upstream.configure_timeout_seconds", SPX_AT(proxy.upstream.configure_timeout)),
-      seconds("upstream.handshake_timeout_seconds", SPX_AT(proxy.upstream.handshake_timeout)),
-      seconds("upstream.silence_seconds", SPX_AT(proxy.upstream.silence)),
-      seconds("upstream.retry_min_seconds", SPX_AT(proxy.upstream.retry_min)),
-      seconds("upstream.retry_max_seconds", SPX_AT(proxy.upstream.retry_max)),
-      seconds("upstream.refusal_min_seconds", SPX_AT(proxy.upstream.refusal_min)),
-      seconds("upstream.refusal_max_seconds", SPX_AT(proxy.upstream.refusal_max)),
-      seconds("upstream.share_wait_seconds", SPX_AT(proxy.upstream.share_wait), 0),
-      seconds("upstream.spread_seconds", SPX_AT(proxy.upstream.spread), 0),
+      number("split.mark_bytes", live, SPX_AT(proxy.split.mark_bytes), 1, 4),
+      number("split.miner_bytes", live, SPX_AT(proxy.split.miner_bytes), 2, 8),
+      key("split.by_agent", live, SPX_AT(proxy.split.by_agent), set_agents,
+          [](const auto& agents) { return std::map<std::string, std::int64_t>(agents.begin(), agents.end()); }),
 
-      number("shared.max_workers_per_link", SPX_AT(proxy.upstream.max_workers_per_link), 1, 65'536),
-      seconds("shared.empty_link_seconds", SPX_AT(proxy.upstream.empty_link), 0),
+      number("upstream.line_bytes", live, SPX_AT(proxy.upstream.line_bytes), 1'024, 16 * mebibyte),
+      number("upstream.output_bytes", live, SPX_AT(proxy.upstream.output_bytes), 4'096, 64 * mebibyte),
+      number("upstream.connects_per_second", live, SPX_AT(proxy.upstream.connects_per_second), 1, 100'000),
+      seconds("upstream.verdict_timeout_seconds", live, SPX_AT(proxy.upstream.verdict_timeout)),
+      seconds("upstream.connect_timeout_seconds", live, SPX_AT(proxy.upstream.connect_timeout)),
+      seconds("upstream.configure_timeout_seconds", live, SPX_AT(proxy.upstream.configure_timeout)),
+      seconds("upstream.handshake_timeout_seconds", live, SPX_AT(proxy.upstream.handshake_timeout)),
+      seconds("upstream.silence_seconds", live, SPX_AT(proxy.upstream.silence)),
+      seconds("upstream.retry_min_seconds", live, SPX_AT(proxy.upstream.retry_min)),
+      seconds("upstream.retry_max_seconds", live, SPX_AT(proxy.upstream.retry_max)),
+      seconds("upstream.refusal_min_seconds", live, SPX_AT(proxy.upstream.refusal_min)),
+      seconds("upstream.refusal_max_seconds", live, SPX_AT(proxy.upstream.refusal_max)),
+      seconds("upstream.share_wait_seconds", live, SPX_AT(proxy.upstream.share_wait), 0),
+      seconds("upstream.spread_seconds", live, SPX_AT(proxy.upstream.spread), 0),
 
-      seconds("failover.patience_seconds", SPX_AT(proxy.failover.patience), 0.01),
-      seconds("failover.no_job_seconds", SPX_AT(proxy.failover.no_job), 0.01),
-      seconds("failover.stable_seconds", SPX_AT(proxy.failover.stable), 0.01),
-      seconds("failover.return_max_seconds", SPX_AT(proxy.failover.return_max), 0.01),
-      number("failover.storm_shares", SPX_AT(proxy.failover.storm_shares), 1, 64),
-      number("failover.storm_percent", SPX_AT(proxy.failover.storm_percent), 1, 100),
+      number("shared.max_workers_per_link", live, SPX_AT(proxy.upstream.max_workers_per_link), 1, 65'536),
+      seconds("shared.empty_link_seconds", live, SPX_AT(proxy.upstream.empty_link), 0),
 
-      seconds("slices.shortest_seconds", SPX_AT(proxy.slices.shortest), 0.01),
-      seconds("slices.longest_seconds", SPX_AT(proxy.slices.longest), 0.01),
-      seconds("slices.idle_limit_seconds", SPX_AT(proxy.slices.idle_limit), 0.01),
+      seconds("failover.patience_seconds", live, SPX_AT(proxy.failover.patience), 0.01),
+      seconds("failover.no_job_seconds", live, SPX_AT(proxy.failover.no_job), 0.01),
+      seconds("failover.stable_seconds", live, SPX_AT(proxy.failover.stable), 0.01),
+      seconds("failover.return_max_seconds", live, SPX_AT(proxy.failover.return_max), 0.01),
+      number("failover.storm_shares", live, SPX_AT(proxy.failover.storm_shares), 1, 64),
+      number("failover.storm_percent", live, SPX_AT(proxy.failover.storm_percent), 1, 100),
 
-      real("vardiff.shares_per_minute", SPX_AT(proxy.vardiff.shares_per_minute), 0.1, 600),
-      real("vardiff.minimum", SPX_AT(proxy.vardiff.minimum), least_difficulty, most_difficulty),
-      real("vardiff.maximum", SPX_AT(proxy.vardiff.maximum), least_difficulty, most_difficulty),
-      real("vardiff.first", SPX_AT(proxy.vardiff.first), least_difficulty, most_difficulty),
+      seconds("slices.shortest_seconds", live, SPX_AT(proxy.slices.shortest), 0.01),
+      seconds("slices.longest_seconds", live, SPX_AT(proxy.slices.longest), 0.01),
+      seconds("slices.idle_limit_seconds", live, SPX_AT(proxy.slices.idle_limit), 0.01),
 
-      number("checks.threads", SPX_AT(proxy.checks.threads), 0, 256),
-      number("checks.max_queued", SPX_AT(proxy.checks.max_queued), 1, 1'000'000),
+      real("vardiff.shares_per_minute", live, SPX_AT(proxy.vardiff.shares_per_minute), 0.1, 600),
+      real("vardiff.minimum", live, SPX_AT(proxy.vardiff.minimum), least_difficulty, most_difficulty),
+      real("vardiff.maximum", live, SPX_AT(proxy.vardiff.maximum), least_difficulty, most_difficulty),
+      real("vardiff.first", live, SPX_AT(proxy.vardiff.first), least_difficulty, most_difficulty),
 
-      number("limits.line_bytes", SPX_AT(proxy.limits.line_bytes), 512, mebibyte),
-      seconds("limits.first_message_seconds", SPX_AT(proxy.limits.first_message)),
-      seconds("limits.authorize_seconds", SPX_AT(proxy.limits.authorize)),
-      seconds("limits.idle_seconds", SPX_AT(proxy.limits.idle)),
-      number("limits.output_bytes", SPX_AT(proxy.limits.output_bytes), 16'384, 64 * mebibyte),
-      seconds("limits.output_blocked_seconds", SPX_AT(proxy.limits.output_blocked)),
-      number("limits.in_flight", SPX_AT(proxy.limits.in_flight), 1, 4'096),
-      number("limits.error_budget", SPX_AT(proxy.limits.error_budget), 1, 1'000'000),
-      number("limits.failed_authorizes", SPX_AT(proxy.limits.failed_authorizes), 1, 1'000'000),
-      number("limits.invalid_ratio_percent", SPX_AT(proxy.limits.invalid_ratio_percent), 1, 100),
-      number("limits.invalid_minimum", SPX_AT(proxy.limits.invalid_minimum), 1, 1'000'000),
-      number("limits.unauthorized_per_address", SPX_AT(proxy.limits.unauthorized_per_address), 1, 1'000'000),
-      seconds("limits.ban_seconds", SPX_AT(bans.automatic), 0, 365 * day),
-      number("limits.connections", SPX_AT(proxy.limits.connections), 0, 10'000'000),
+      number("checks.threads", restart, SPX_AT(proxy.checks.threads), 0, 256),
+      number("checks.max_queued", live, SPX_AT(proxy.checks.max_queued), 1, 1'000'000),
+
+      number("limits.line_bytes", live, SPX_AT(proxy.limits.line_bytes), 512, mebibyte),
+      seconds("limits.first_message_seconds", live, SPX_AT(proxy.limits.first_message)),
+      seconds("limits.authorize_seconds", live, SPX_AT(proxy.limits.authorize)),
+      seconds("limits.idle_seconds", live, SPX_AT(proxy.limits.idle)),
+      number("limits.output_bytes", live, SPX_AT(proxy.limits.output_bytes), 16'384, 64 * mebibyte),
+      seconds("limits.output_blocked_seconds", live, SPX_AT(proxy.limits.output_blocked)),
+      number("limits.in_flight", live, SPX_AT(proxy.limits.in_flight), 1, 4'096),
+      number("limits.error_budget", live, SPX_AT(proxy.limits.error_budget), 1, 1'000'000),
+      number("limits.failed_authorizes", live, SPX_AT(proxy.limits.failed_authorizes), 1, 1'000'000),
+      number("limits.invalid_ratio_percent", live, SPX_AT(proxy.limits.invalid_ratio_percent), 1, 100),
+      number("limits.invalid_minimum", live, SPX_AT(proxy.limits.invalid_minimum), 1, 1'000'000),
+      number("limits.unauthorized_per_address", live, SPX_AT(proxy.limits.unauthorized_per_address), 1, 1'000'000),
+      seconds("limits.ban_seconds", live, SPX_AT(bans.automatic), 0, 365 * day),
+      number("limits.connections", live, SPX_AT(proxy.limits.connections), 0, 10'000'000),
   };
 }
 
@@ -337,6 +404,17 @@ std::string_view nearest_name(std::string_view name, std::span<const std::string
   return best;
 }
 
+config_change change_of(const config& running, const config& wanted) {
+  config_change out{wanted, {}, {}};
+  for (const auto& key : config_keys()) {
+    const auto runs = key.get(running);
+    if (runs == key.get(wanted)) continue;
+    (key.is_live ? out.taken : out.needs_restart).emplace_back(key.name);
+    if (!key.is_live) key.copy(out.result, running);
+  }
+  return out;
+}
+
 std::string contradiction(const config& settings) {
   const auto& upstream = settings.proxy.upstream;
   if (upstream.retry_min > upstream.retry_max)
@@ -357,6 +435,7 @@ std::string contradiction(const config& settings) {
   const auto& vardiff = settings.proxy.vardiff;
   if (std::ceil(std::log2(vardiff.minimum)) > std::floor(std::log2(vardiff.maximum)))
     return "no power of two lies between vardiff.minimum and vardiff.maximum";
+  if (!settings.web.token.empty() && !settings.web.token_file.empty()) return "web.token and web.token_file are both given";
   return shared_address(settings);
 }
 

@@ -2,7 +2,9 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -11,6 +13,8 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,9 +26,11 @@
 #include "admin/http_server.hpp"
 #include "admin/tokens.hpp"
 #include "ban_keeper.hpp"
+#include "config_keys.hpp"
 #include "endpoint.hpp"
 #include "event_log.hpp"
 #include "exporter.hpp"
+#include "file_watch.hpp"
 #include "line_recorder.hpp"
 #include "process_stats.hpp"
 #include "session_keeper.hpp"
@@ -47,7 +53,15 @@ constexpr std::chrono::seconds account_patience{5};
 constexpr unsigned closes_of_an_offender = 10;
 
 std::string token_of(const config& settings) {
-  return settings.web.token_file.empty() ? std::string() : read_token(settings.web.token_file);
+  return settings.web.token_file.empty() ? settings.web.token : read_token(settings.web.token_file);
+}
+
+std::chrono::seconds ban_time_of(const config& settings) { return std::chrono::ceil<std::chrono::seconds>(settings.bans.automatic); }
+
+upkeep::options upkeep_of(const config& settings) {
+  return {.keep_history = std::chrono::days(settings.metrics.history_days),
+          .delete_after = std::chrono::days(settings.accounts.delete_after_days),
+          .delete_every = std::chrono::ceil<std::chrono::seconds>(settings.accounts.delete_check)};
 }
 
 void check_exposure(const config& settings, const endpoint& web, const std::string& token, const known_tokens& tokens) {
@@ -110,7 +124,8 @@ moment wall_clock() { return std::chrono::floor<std::chrono::seconds>(std::chron
 class daemon::impl {
  public:
   impl(const config& settings, std::function<config()> reread)
-      : log_(settings.log), reread_(std::move(reread)), series_(settings.metrics) {
+      : log_(settings.log), reread_(std::move(reread)), running_(settings), series_(settings.metrics) {
+    watch_file(settings.file.path);
     // What is wrong with the configuration is said before the database is touched, but for what depends on its tokens.
     const auto web = *parse_endpoint(settings.web.address);
     const auto token = token_of(settings);
@@ -139,7 +154,7 @@ class daemon::impl {
     if (keeps_sessions(settings)) sessions_.emplace(database_->sessions(), log_);
     proxy_.emplace(settings.proxy, *accounts_, log_, nullptr, recorder_ ? &*recorder_ : nullptr, sessions_ ? &*sessions_ : nullptr);
     bans_.emplace(*database_, log_, [this](auto bans) { proxy_->set_bans(std::move(bans)); },
-                  ban_keeper_options{.automatic = std::chrono::ceil<std::chrono::seconds>(settings.bans.automatic),
+                  ban_keeper_options{.automatic = ban_time_of(settings),
                                      .offenders = [this] { return proxy_->take_offenders(closes_of_an_offender); }});
     if (const auto error = proxy_->start()) {
       throw std::runtime_error(cannot_listen(settings.proxy, error));
@@ -154,11 +169,7 @@ class daemon::impl {
     flusher_.emplace(*database_, tag_, [this] { return snapshot(stratumproxy::metrics::scope::totals).totals; }, log_,
                      wall_clock);
     const auto take = [this](stratumproxy::metrics::scope what) { return snapshot(what); };
-    upkeep_.emplace(*database_,
-                    upkeep::options{.keep_history = std::chrono::days(settings.metrics.history_days),
-                                    .delete_after = std::chrono::days(settings.accounts.delete_after_days),
-                                    .delete_every = std::chrono::ceil<std::chrono::seconds>(settings.accounts.delete_check)},
-                    take, [this](const std::string& name) { accounts_->forget(name); }, log_);
+    upkeep_.emplace(*database_, upkeep_of(settings), take, [this](const std::string& name) { accounts_->forget(name); }, log_);
     flusher_->start(settings.metrics.flush, [this] { upkeep_->tend(wall_clock()); });
     worker_history_.start(take, wall_clock);
     monitor_.emplace(*database_, log_);
@@ -179,10 +190,12 @@ class daemon::impl {
                        .worker_rates = worker_history_,
                        .live = live_operations()});
     http_.start();
+    if (watch_) watch_->start([this] { file_changed(); });
     log_.write(log_level::info, "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
   }
 
   ~impl() {
+    watch_.reset();
     http_.stop();
     worker_history_.stop();
     if (flusher_) flusher_->stop();
@@ -202,19 +215,18 @@ class daemon::impl {
 
   reload_outcome reload() {
     const std::lock_guard lock(reloading_);
-    if (draining_) return {"the proxy stops", {}};
-    std::string error;
+    if (draining_) return {"the proxy stops", {}, {}};
+    reload_outcome outcome;
     try {
-      take_over(reread_());
+      outcome = take_over(reread_());
     } catch (const std::exception& why) {
-      error = why.what();
-      log_.write(log_level::error, "reload_refused", error);
+      outcome.error = why.what();
+      log_.write(log_level::error, "reload_refused", outcome.error);
     }
-    reload_ok_ = error.empty();
-    reload_error_ = error;
+    reload_ok_ = outcome.error.empty();
+    reload_error_ = outcome.error;
     reloaded_at_ = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
-    if (!error.empty()) return {std::move(error), {}};
-    return {{}, {"log.level", "web.token_file", "web.registration", "web.registrations_per_minute", "web.audit_days"}};
+    return outcome;
   }
 
   void drain() {
@@ -231,20 +243,54 @@ class daemon::impl {
   }
 
  private:
-  void set_access(const config& settings, const std::string& token) {
-    tokens_.set_file_token(token);
+  // True when the token is another one than before.
+  bool set_access(const config& settings, const std::string& token) {
     access_->set_policy(settings.web.access);
+    access_->set_hosts(settings.web.hosts);
     access_upkeep_->keep_audit(std::chrono::days(settings.web.audit_days));
+    return tokens_.set_file_token(token);
   }
 
-  void take_over(const config& settings) {
-    const auto token = token_of(settings);
-    check_exposure(settings, http_.address(), token, tokens_);
-    warn_about(settings);
-    set_access(settings, token);
-    log_.set_level(settings.log.level);
-    log_.write(log_level::info, "reloaded",
-               "token file, registration, limits of HTTP, audit_days and log level; every other change needs a restart");
+  // All or nothing: what may be wrong is found before anything is changed.
+  reload_outcome take_over(const config& wanted) {
+    const auto token = token_of(wanted);
+    check_exposure(wanted, http_.address(), token, tokens_);
+    warn_about(wanted);
+
+    auto [result, taken, needs_restart] = change_of(running_, wanted);
+    running_ = std::move(result);
+    const bool is_token_new = set_access(running_, token);
+    log_.set_level(running_.log.level);
+    proxy_->set_options(running_.proxy);
+    bans_->set_automatic(ban_time_of(running_));
+    upkeep_->set(upkeep_of(running_));
+    flusher_->set_interval(running_.metrics.flush);
+    {
+      const std::lock_guard lock(scrape_);
+      series_.set(running_.metrics);
+    }
+
+    const auto is_said = [&](const char* key) { return std::ranges::find(taken, key) != taken.end(); };
+    if (is_token_new && !is_said("web.token") && !is_said("web.token_file")) taken.emplace_back("web.token_file");
+    log_.write(log_level::info, "reloaded", taken.empty() ? "nothing has changed" : fmt::format("{}", fmt::join(taken, ", ")));
+    if (!needs_restart.empty()) log_.write(log_level::warning, "restart_needed", fmt::format("{}", fmt::join(needs_restart, ", ")));
+    needs_restart_ = needs_restart;
+    return {{}, std::move(taken), std::move(needs_restart)};
+  }
+
+  // Changes count from the moment on at which the file was read, or from the one after.
+  void watch_file(const std::filesystem::path& file) try {
+    if (!file.empty()) watch_.emplace(file);
+  } catch (const std::system_error& error) {
+    log_.write(log_level::warning, "config_not_watched", error.what());
+  }
+
+  void file_changed() {
+    {
+      const std::lock_guard lock(reloading_);
+      if (!running_.file.watch) return;
+    }
+    (void)reload();
   }
 
   operations live_operations() {
@@ -270,7 +316,7 @@ class daemon::impl {
     return {.version = stratumproxy::version(), .tag = tag_, .stratum = proxy_->address(), .web = http_.address().text(),
             .uptime_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count(),
             .shards = proxy_->shards(), .bans = bans_->size(), .open_descriptors = process.open_fds,
-            .descriptor_limit = process.max_fds, .reloaded_at = reloaded_at_, .reload_error = reload_error_};
+            .descriptor_limit = process.max_fds, .reloaded_at = reloaded_at_, .reload_error = reload_error_, .needs_restart = needs_restart_};
   }
 
   void warn_about(const config& settings) {
@@ -311,8 +357,10 @@ class daemon::impl {
   event_log log_;
   const std::function<config()> reread_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  std::mutex reloading_;  // guards the two
+  std::mutex reloading_;  // guards what follows
+  config running_;        // what was given, with the live keys as they are now
   std::string reloaded_at_, reload_error_;
+  std::vector<std::string> needs_restart_;
   std::unique_ptr<store> database_;
   account_moves moves_;
   std::optional<cached_accounts> accounts_;
@@ -335,6 +383,7 @@ class daemon::impl {
   std::mutex scrape_;
   worker_series series_;  // under scrape_
   http_server http_;
+  std::optional<file_watch> watch_;
 };
 
 daemon::daemon(const config& settings, std::function<config()> reread) : impl_(std::make_unique<impl>(settings, std::move(reread))) {}

@@ -19,8 +19,8 @@ class daemon {
   /// "stratumproxyd ready stratum=HOST:PORT web=HOST:PORT", and " listen=HOST:PORT,HOST:PORT" where there are further listeners.
   [[nodiscard]] std::string ready_line() const;
 
-  /// Reads the configuration again, and takes over what can change while it runs: who may ask by HTTP, how long the audit log is, and
-  /// the log level. What is wrong is logged.
+  /// Reads the configuration again, and takes over all of it that can change while it runs, or nothing when something is wrong. Logs what came
+  /// of it. Does the same by itself when the file changes, unless the configuration says otherwise.
   void reload();
 
   /// Lets the workers go in order, for 10 s at most, and writes the last totals. Blocks.

@@ -56,7 +56,8 @@ totals_flusher::totals_flusher(store& database, std::string tag, totals_source s
 totals_flusher::~totals_flusher() { stop(); }
 
 void totals_flusher::start(std::chrono::milliseconds interval, std::function<void()> then) {
-  thread_ = std::thread([this, interval, then = std::move(then)] { run(interval, then); });
+  interval_ = interval;
+  thread_ = std::thread([this, then = std::move(then)] { run(then); });
 }
 
 void totals_flusher::stop() {
@@ -68,9 +69,19 @@ void totals_flusher::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void totals_flusher::run(std::chrono::milliseconds interval, const std::function<void()>& then) {
+void totals_flusher::set_interval(std::chrono::milliseconds interval) {
+  {
+    const std::lock_guard lock(mutex_);
+    interval_ = interval;
+  }
+  wake_.notify_all();
+}
+
+void totals_flusher::run(const std::function<void()>& then) {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, interval, [this] { return stopping_; })) {
+  while (!stopping_) {
+    const auto interval = interval_;
+    if (wake_.wait_for(lock, interval, [&] { return stopping_ || interval_ != interval; })) continue;
     lock.unlock();
     flush();
     if (then) then();

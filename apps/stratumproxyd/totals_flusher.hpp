@@ -39,6 +39,8 @@ class totals_flusher {
   /// Flushes every `interval` on a thread of its own, until stop(); `then` is called there after each time.
   void start(std::chrono::milliseconds interval, std::function<void()> then = {});
   void stop();
+  /// Another one from now on, for the time that is waited at the moment, too. From any thread.
+  void set_interval(std::chrono::milliseconds interval);
 
   /// Adds what the database does not have yet, in one transaction. False when that is not known to have worked: the
   /// difference is kept for the next time.
@@ -53,7 +55,7 @@ class totals_flusher {
   using table = std::map<key, stratumproxy::metrics::share_counts>;
   static table by_key(const std::vector<total_record>& rows);
   static moment system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
-  void run(std::chrono::milliseconds interval, const std::function<void()>& then);
+  void run(const std::function<void()>& then);
   enum class state : std::uint8_t { flushing, failing, taken };
   void settle();
   /// Told once, not at every attempt.
@@ -69,8 +71,9 @@ class totals_flusher {
   bool doubtful_ = false;  // committed_ may not be what the database holds
   std::atomic<state> state_{state::flushing};
 
-  mutable std::mutex mutex_;  // guards stopping_, and committed_, which only flush() changes
+  mutable std::mutex mutex_;  // guards what follows; only flush() changes committed_
   table committed_;
+  std::chrono::milliseconds interval_{0};
   bool stopping_ = false;
   std::condition_variable wake_;
   std::thread thread_;

@@ -20,15 +20,25 @@ constexpr std::size_t removed_at_once = 1'000;
 
 upkeep::upkeep(store& database, options wanted, snapshot_source source, std::function<void(const std::string&)> on_removed,
                stratumproxy::log_sink& log)
-    : database_(database), options_(wanted), source_(std::move(source)), on_removed_(std::move(on_removed)), log_(log) {}
+    : database_(database), source_(std::move(source)), on_removed_(std::move(on_removed)), log_(log), options_(wanted) {}
+
+void upkeep::set(const options& wanted) {
+  const std::lock_guard lock(mutex_);
+  options_ = wanted;
+}
 
 void upkeep::tend(moment now) {
+  const auto wanted = [this] {
+    const std::lock_guard lock(mutex_);
+    return options_;
+  }();
   if (seen_.is_due(now, seen_every)) attempt(seen_failing_, "last_seen_not_written", [&] { note_seen(now); });
   if (tended_.is_due(now, history_every))
-    attempt(history_failing_, "history_not_tended", [&] { database_.tend_history(now, options_.keep_history); });
-  if (options_.delete_after.count() == 0) return;
+    attempt(history_failing_, "history_not_tended", [&] { database_.tend_history(now, wanted.keep_history); });
+  if (wanted.delete_after.count() == 0) return;
   removed_.begin(now);
-  if (removed_.is_due(now, options_.delete_every)) attempt(removal_failing_, "accounts_not_removed", [&] { remove_unseen(now); });
+  if (removed_.is_due(now, wanted.delete_every))
+    attempt(removal_failing_, "accounts_not_removed", [&] { remove_unseen(now, wanted.delete_after); });
 }
 
 void upkeep::finish(moment now) {
@@ -52,12 +62,12 @@ void upkeep::note_seen(moment now) {
   unwritten_.clear();
 }
 
-void upkeep::remove_unseen(moment now) {
+void upkeep::remove_unseen(moment now, std::chrono::hours after) {
   names live = unwritten_;
   for (const auto& row : source_(metrics::scope::everything).workers) live.insert(row.account);
-  for (const auto& name : database_.remove_unseen(automatic_author, now - options_.delete_after, live, removed_at_once)) {
+  for (const auto& name : database_.remove_unseen(automatic_author, now - after, live, removed_at_once)) {
     log_.write({.level = log_level::warning, .event = "account_removed", .session = {}, .worker = {}, .account = name, .pool = {},
-                .detail = fmt::format("not seen for {} days", options_.delete_after / std::chrono::days(1))});
+                .detail = fmt::format("not seen for {} days", after / std::chrono::days(1))});
     on_removed_(name);
   }
 }

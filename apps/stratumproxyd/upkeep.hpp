@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,6 +33,9 @@ class upkeep {
   upkeep(store& database, options wanted, snapshot_source source, std::function<void(const std::string&)> on_removed,
          stratumproxy::log_sink& log);
 
+  /// From the next call of tend() on. From any thread.
+  void set(const options& wanted);
+
   /// Does what is due. Call it often.
   void tend(moment now);
   /// Before the end, after which nobody will know who was seen.
@@ -57,17 +61,18 @@ class upkeep {
   };
 
   void note_seen(moment now);
-  void remove_unseen(moment now);
+  void remove_unseen(moment now, std::chrono::hours after);
   void attempt(bool& failing, const char* event, const std::function<void()>& what);
 
   store& database_;
-  const options options_;
   const snapshot_source source_;
   const std::function<void(const std::string&)> on_removed_;
   stratumproxy::log_sink& log_;
   every seen_, tended_, removed_;
   std::map<std::string, double> worked_;  // account -> worker seconds and shares at the last look
   names unwritten_;                       // seen, but not in the database yet
+  std::mutex mutex_;  // guards options_
+  options options_;
   bool seen_failing_ = false, history_failing_ = false, removal_failing_ = false;
 };
 

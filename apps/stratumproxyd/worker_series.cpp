@@ -68,6 +68,11 @@ std::string identity(const worker_row& row) {
 
 }  // namespace
 
+void worker_series::set(const metrics_config& settings) {
+  if (settings.label != label_) *this = worker_series(settings);
+  max_ = settings.max_workers;
+}
+
 // The name of each row.
 std::vector<const worker_series::name_map::value_type*> worker_series::name_workers(std::span<const std::string_view> labels,
                                                                                     std::span<const worker_row> rows) {

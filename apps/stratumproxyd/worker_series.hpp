@@ -56,6 +56,9 @@ class worker_series {
 
   explicit worker_series(const metrics_config& settings) : label_(settings.label), max_(settings.max_workers) {}
 
+  /// A new label begins all series anew. A new maximum is for newcomers.
+  void set(const metrics_config& settings);
+
   [[nodiscard]] shown_workers update(std::span<const stratumproxy::metrics::worker_row> rows);
 
  private:

@@ -150,6 +150,7 @@ class OperationsApi(HouseTest):
         self.assertEqual((status["stratum"], status["web"]), (self.proxy.stratum, self.proxy.web))
         self.assertGreater(status["descriptor_limit"], status["open_descriptors"])
         self.assertIsNone(status["reloaded_at"])
+        self.assertEqual(status["needs_restart"], [])
 
         file = self.proxy.directory / "stratumproxyd.toml"
         good = file.read_text(encoding="utf-8")
@@ -161,13 +162,17 @@ class OperationsApi(HouseTest):
         self.assertEqual((await self.proxy.metrics()).get("proxy_config_last_reload_successful"), 0)
 
         file.write_text(good, encoding="utf-8")
-        self.assertEqual((await self.ask("POST", "/api/v1/reload", b""))["taken"],
-                         ["log.level", "web.token_file", "web.registration", "web.registrations_per_minute", "web.audit_days"])
+        outcome = await self.ask("POST", "/api/v1/reload", b"")
+        self.assertEqual((outcome["taken"], outcome["needs_restart"]), ([], []))
+        file.write_text("[web]\naudit_days = 7\n[checks]\nthreads = 1\n" + good.replace("[session]", "[session]\nrefresh_seconds = 40"), encoding="utf-8")
         (self.proxy.directory / "token").write_text(WEB_TOKEN + "-new\n", encoding="ascii")
-        await self.ask("POST", "/api/v1/reload", b"")
+        outcome = await self.ask("POST", "/api/v1/reload", b"")
+        self.assertEqual(outcome["taken"], ["web.audit_days", "session.refresh_seconds", "web.token_file"])
+        self.assertEqual(outcome["needs_restart"], ["checks.threads"])
         got, text = await self.proxy.call("GET", "/api/v1/status", token=WEB_TOKEN + "-new")
         self.assertEqual(got, 200)
         self.assertEqual(json.loads(text)["reload_error"], "")
+        self.assertEqual(json.loads(text)["needs_restart"], ["checks.threads"])
         self.assertRegex(json.loads(text)["reloaded_at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         self.proxy.signal(signal.SIGHUP)
         await self.proxy.metrics_until(lambda m: m.get("proxy_config_last_reload_successful") == 1, "the signal still works")

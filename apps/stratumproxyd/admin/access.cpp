@@ -53,8 +53,11 @@ std::optional<std::string> host_part(std::string_view host) {
 }  // namespace
 
 access_rules::access_rules(const endpoint& bound, std::vector<std::string> hosts, known_tokens& tokens)
-    : loopback_(bound.is_loopback()), hosts_(std::move(hosts)), tokens_(tokens) {
-  hosts_.insert(hosts_.end(), {"localhost", "127.0.0.1", "::1", bound.host});
+    : loopback_(bound.is_loopback()), bound_host_(bound.host), hosts_(std::move(hosts)), tokens_(tokens) {}
+
+void access_rules::set_hosts(const std::vector<std::string>& hosts) {
+  const std::lock_guard lock(mutex_);
+  hosts_ = hosts;
 }
 
 void access_rules::set_policy(const access_policy& policy) {
@@ -65,7 +68,10 @@ void access_rules::set_policy(const access_policy& policy) {
 
 bool access_rules::is_known_host(std::string_view host) const {
   const auto name = host_part(host);
-  return name && std::ranges::find(hosts_, *name) != hosts_.end();
+  if (!name) return false;
+  if (*name == "localhost" || *name == "127.0.0.1" || *name == "::1" || *name == bound_host_) return true;
+  const std::lock_guard lock(mutex_);
+  return std::ranges::find(hosts_, *name) != hosts_.end();
 }
 
 std::optional<http_response> access_rules::check_site(const http_request& request) const {
@@ -124,11 +130,14 @@ std::optional<http_response> access_rules::check(http_request& request, time_poi
   return std::nullopt;
 }
 
+bool is_token(std::string_view text) {
+  return text.size() >= 8 && text.size() <= 512 && std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
 std::string read_token(const std::filesystem::path& file) {
   auto token = read_regular_file(file, 4'096, "token file");
   while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
-  if (token.size() < 8 || token.size() > 512 || !std::ranges::all_of(token, printable))
+  if (!is_token(token))
     throw config_error("the token file " + file.string() + " must hold one line of 8 to 512 printable characters without spaces");
   return token;
 }

@@ -28,6 +28,8 @@ class access_rules {
   access_rules(const endpoint& bound, std::vector<std::string> hosts, known_tokens& tokens);
 
   void set_policy(const access_policy& policy);
+  /// Further names from now on, in place of those before.
+  void set_hosts(const std::vector<std::string>& hosts);
 
   /// An answer when the request must not be served; else its actor and role are set.
   [[nodiscard]] std::optional<http_response> check(http_request& request, time_point now = std::chrono::steady_clock::now());
@@ -43,7 +45,9 @@ class access_rules {
   [[nodiscard]] std::optional<http_response> refuse_stranger(const http_request& request, time_point now);
   [[nodiscard]] std::optional<token_bearer> bearer_of(const http_request& request, time_point now);
 
-  bool loopback_;
+  const bool loopback_;
+  const std::string bound_host_;
+  mutable std::mutex mutex_;  // guards hosts_
   std::vector<std::string> hosts_;
   known_tokens& tokens_;
   std::atomic<registration_policy> registration_{registration_policy::open};
@@ -51,6 +55,9 @@ class access_rules {
   rate_limit failed_logins_{access_policy{}.failed_logins};
   std::atomic<std::uint64_t> failed_{0};
 };
+
+/// Whether that can be a bearer token: 8 to 512 printable characters.
+[[nodiscard]] bool is_token(std::string_view text);
 
 /// Reads a token: one line of 8 to 512 printable characters. Throws config_error, which never shows it.
 [[nodiscard]] std::string read_token(const std::filesystem::path& file);

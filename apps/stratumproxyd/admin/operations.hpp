@@ -16,7 +16,8 @@ namespace stratumproxyd {
 /// What came of reading the configuration again.
 struct reload_outcome {
   std::string error;               ///< why nothing was taken over; empty when it was
-  std::vector<std::string> taken;  ///< the keys that are read again
+  std::vector<std::string> taken;          ///< the keys that have another value from now on
+  std::vector<std::string> needs_restart;  ///< those whose value is not the one that runs, and will be after a restart
 };
 
 /// What a daemon says about itself, beside its counters.
@@ -28,6 +29,7 @@ struct daemon_status {
   std::uint64_t open_descriptors = 0, descriptor_limit = 0;
   std::string reloaded_at{};  ///< "YYYY-MM-DDTHH:MM:SSZ"; empty: not since its start
   std::string reload_error{};
+  std::vector<std::string> needs_restart{};  ///< keys that wait for one
 };
 
 /// What the routes do with what runs. Each may block for some seconds, and be called on several threads.

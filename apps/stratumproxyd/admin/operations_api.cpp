@@ -83,6 +83,7 @@ http_response show_status(const api_context& context, const http_request& reques
   if (status.reloaded_at.empty()) out.put_null("reloaded_at");
   else out.put("reloaded_at", status.reloaded_at);
   out.put("reload_error", status.reload_error);
+  out.put("needs_restart", status.needs_restart);
   out.put("actor", request.actor);
   out.put("role", request.role);
   return out.done();
@@ -94,6 +95,7 @@ http_response reload(const api_context& context, const http_request& request) {
   note_operation(context, request, {"configuration.reload", {}});
   json_answer out;
   out.put("taken", outcome.taken);
+  out.put("needs_restart", outcome.needs_restart);
   return out.done();
 }
 

@@ -50,12 +50,13 @@ std::string token_hash(std::string_view token) {
   return hex(digest);
 }
 
-void known_tokens::set_file_token(const std::string& token) {
+bool known_tokens::set_file_token(const std::string& token) {
   std::optional<entry> fresh;
   if (!token.empty())
     fresh = {token_hash(token), {std::string(file_token_name), token_role::admin, token.size() < shortest_safe_token}};
   const std::lock_guard lock(mutex_);
-  file_ = std::move(fresh);
+  const auto before = std::exchange(file_, std::move(fresh));
+  return (before ? before->hash : std::string()) != (file_ ? file_->hash : std::string());
 }
 
 void known_tokens::replace(const std::vector<token_row>& rows, std::uint64_t generation) {

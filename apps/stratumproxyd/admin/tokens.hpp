@@ -33,8 +33,8 @@ inline constexpr std::string_view nobody_name = "open";
 /// what it knows goes on working without one; access_upkeep brings it up to date. Thread: any.
 class known_tokens {
  public:
-  /// Empty: there is none.
-  void set_file_token(const std::string& token);
+  /// Empty: there is none. True when it is another one than before.
+  bool set_file_token(const std::string& token);
   /// What the database has, instead of what it had. Nothing is done where somebody added or removed one after generation() was
   /// asked, which has to be before the database is: its answer may be older than that.
   void replace(const std::vector<token_row>& rows, std::uint64_t generation);

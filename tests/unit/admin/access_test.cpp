@@ -217,6 +217,10 @@ TEST_CASE("a loopback server answers only under its own names") {
     CHECK(rules.status(request("GET", "/metrics", host)) == 200);
   for (const std::string host : {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "a b", "[::2]"})
     CHECK(rules.status(request("GET", "/metrics", host)) == 403);
+  rules.rules.set_hosts({"other.example"});
+  CHECK(rules.status(request("GET", "/metrics", "other.example")) == 200);
+  CHECK(rules.status(request("GET", "/metrics", "localhost")) == 200);
+  CHECK(rules.status(request("GET", "/metrics", "proxy.example")) == 403);
   bench open({"0.0.0.0", 8080});
   CHECK(open.status(request("GET", "/metrics", "farm.example")) == 200);
 }

@@ -185,11 +185,13 @@ TEST_CASE("the status is one answer, also while the database is away") {
 
 TEST_CASE("a reload says what it took over, or why it took nothing") {
   served_api web;
-  stratumproxyd::reload_outcome outcome{"", {"log.level"}};
+  stratumproxyd::reload_outcome outcome{"", {"log.level"}, {"db.url", "stratum.addr"}};
   web.live.reload = [&] { return outcome; };
   const auto json = json_of(web.ask(post("/api/v1/reload", "")));
   CHECK(std::string(json["taken"][0].GetString()) == "log.level");
-  outcome = {"stratumproxyd.toml:3: unknown key", {}};
+  REQUIRE(json["needs_restart"].Size() == 2);
+  CHECK(std::string(json["needs_restart"][1].GetString()) == "stratum.addr");
+  outcome = {"stratumproxyd.toml:3: unknown key", {}, {}};
   const auto refused = web.ask(post("/api/v1/reload", ""));
   CHECK(status_of(refused) == 422);
   CHECK(name_and_error(refused).second == outcome.error);

@@ -122,3 +122,15 @@ TEST_CASE("offenders are banned for a while where that is wanted, but for those 
   for (const auto& row : database.bans()) CHECK(row.seconds.value_or(600) == 600);
   CHECK(database.bans().size() == 3);
 }
+
+TEST_CASE("offenders are banned from the time on that it is wanted") {
+  memory_store database;
+  collecting_log log;
+  published list;
+  ban_keeper keeper(database, log, std::ref(list), {.interval = 1ms, .offenders = [] { return std::vector<std::string>{"10.1.1.1"}; }});
+  database.add_ban(tester, {.subject = "10.9.9.9", .reason = "x"});
+  CHECK(list.within_time(bans("10.9.9.9")));
+  CHECK(list.within_time(spares("10.1.1.1")));
+  keeper.set_automatic(60s);
+  CHECK(list.within_time(bans("10.1.1.1")));
+}

@@ -85,8 +85,9 @@ TEST_CASE("without arguments the defaults of the design hold") {
   CHECK(settings.proxy.slices.longest == 60s);
 }
 
-TEST_CASE("every key is taken from the file") {
-  const auto settings = from(R"(
+namespace {
+
+const std::string every_key = R"(
 [stratum]
 addr = "0.0.0.0:1"
 threads = 3
@@ -96,6 +97,8 @@ addr = "[::]:3"
 [[stratum.listen]]
 addr = "127.0.0.1:4"
 proxy_protocol_from = ["::1", "10.0.0.0/8"]
+[config]
+watch = false
 [web]
 addr = "[::1]:2"
 token_file = "/t"
@@ -120,13 +123,21 @@ interval_seconds = 2
 flush_seconds = 0.25
 worker_label = "rig"
 max_workers = 0
+history_days = 38
+[accounts]
+delete_after_days = 39
+delete_check_seconds = 40
+[record]
+file = "/r"
+megabytes = 45
 [session]
 grace_seconds = 1.5
 hold_seconds = 0
 refresh_seconds = 20
 max_kept_per_address = 5
 max_kept_per_account = 6
-version_mask = 0x1fffe000
+version_mask = 0x00ffe000
+records = "on"
 [split]
 mark_bytes = 2
 miner_bytes = 4
@@ -181,8 +192,15 @@ failed_authorizes = 28
 invalid_ratio_percent = 29
 invalid_minimum = 30
 unauthorized_per_address = 31
+ban_seconds = 46
 connections = 32
-)");
+)";
+
+}  // namespace
+
+TEST_CASE("every key is taken from the file") {
+  const auto settings = from(every_key);
+  CHECK_FALSE(settings.file.watch);
   CHECK(settings.proxy.address == "0.0.0.0:1");
   CHECK(settings.proxy.threads == 3);
   CHECK(settings.proxy.proxy_protocol_from == std::vector<std::string>{"10.0.0.5"});
@@ -209,6 +227,12 @@ connections = 32
   CHECK(settings.metrics.flush == 250ms);
   CHECK(settings.metrics.label == worker_label::rig);
   CHECK(settings.metrics.max_workers == 0);
+  CHECK(settings.metrics.history_days == 38);
+  CHECK(settings.accounts.delete_after_days == 39);
+  CHECK(settings.accounts.delete_check == 40s);
+  CHECK(settings.record.file == "/r");
+  CHECK(settings.record.megabytes == 45);
+  CHECK(settings.bans.automatic == 46s);
   CHECK(settings.proxy.metrics.window == 10s);
   CHECK(settings.proxy.metrics.interval == 2s);
   CHECK(settings.proxy.session.grace == 1500ms);
@@ -216,7 +240,8 @@ connections = 32
   CHECK(settings.proxy.session.refresh == 20s);
   CHECK(settings.proxy.session.max_kept_per_address == 5);
   CHECK(settings.proxy.session.max_kept_per_account == 6);
-  CHECK(settings.proxy.session.version_mask == 0x1fffe000);
+  CHECK(settings.proxy.session.version_mask == 0x00ffe000);
+  CHECK(settings.records == session_records::on);
   CHECK(settings.proxy.split.mark_bytes == 2);
   CHECK(settings.proxy.split.miner_bytes == 4);
   CHECK(settings.proxy.split.by_agent == std::vector<std::pair<std::string, unsigned>>{{"abc/", 8}, {"a", 2}});
@@ -302,6 +327,8 @@ TEST_CASE("an unknown key is refused with its line and the name that was meant")
   CHECK(toml_error("[vardif]\n") == "x.toml:1: unknown section vardif; did you mean [vardiff]?");
   CHECK(toml_error("[shared]\nmax_workers = 1\n").find("x.toml:2: unknown key shared.max_workers") == 0);
   CHECK(toml_error("[web]\npassword_of_the_moon = 1\n") == "x.toml:2: unknown key web.password_of_the_moon");
+  CHECK(toml_error("[web.tls]\nx = 1\n").find("x.toml:1: unknown key web.tls") == 0);
+  CHECK(toml_error("[[web]]\n").find("x.toml:1: web must be a section: [web]") == 0);
   CHECK(toml_error("tag = \"x\"\n").find("x.toml:1: unknown section tag") == 0);
 }
 
@@ -309,7 +336,7 @@ TEST_CASE("values of the wrong type or out of range are refused with their line"
   for (const std::string line : {
            "[stratum]\naddr = 3333", "[stratum]\naddr = \"nowhere\"", "[stratum]\naddr = [\"127.0.0.1:1\"]", "[stratum]\nthreads = -1",
            "[stratum]\nthreads = 1.5", "[stratum]\nproxy_protocol_from = \"10.0.0.5\"", "[stratum]\nproxy_protocol_from = [\"10.0.0.1/8\"]",
-           "[stratum]\nproxy_protocol_from = [\"farm\"]", "[stratum]\nproxy_protocol_from = [\"farm.example\"]", "[web]\nallow_open = 1", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
+           "[stratum]\nproxy_protocol_from = [\"farm\"]", "[stratum]\nproxy_protocol_from = [\"farm.example\"]", "[config]\nwatch = 1", "[web]\nallow_open = 1", "[web]\ntoken = \"short\"", "[web]\ntoken = \"with a space\"", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
            "[web]\nregistration = \"closed\"", "[web]\nregistration = false", "[web]\nregistrations_per_minute = 0",
            "[web]\nregistrations_burst = 0", "[web]\nfailed_logins_per_minute = 1.5", "[web]\nfailed_logins_burst = -1",
            "[web]\naudit_days = -1",
@@ -360,6 +387,7 @@ TEST_CASE("values that exclude each other are refused") {
   CHECK(toml_error("[vardiff]\nminimum = 4\nmaximum = 2\n") == "x.toml: no power of two lies between vardiff.minimum and vardiff.maximum");
   CHECK_FALSE(toml_error("[vardiff]\nminimum = 1100\nmaximum = 2000\n").empty());
   CHECK(toml_error("[vardiff]\nminimum = 1024\nmaximum = 1024\n").empty());
+  CHECK(toml_error("[web]\ntoken = \"canary-canary\"\ntoken_file = \"/t\"\n") == "x.toml: web.token and web.token_file are both given");
   CHECK_FALSE(error_of({"--stratum.addr", "127.0.0.1:9000", "--web.addr", "127.0.0.1:9000"}).empty());
   CHECK(error_of({"--stratum.addr", "127.0.0.1:0", "--web.addr", "127.0.0.1:0"}).empty());
 }
@@ -400,13 +428,42 @@ TEST_CASE("help and version are printed, not run") {
   CHECK(version.text.starts_with("stratumproxyd "));
 }
 
-TEST_CASE("every key of the file is described in the documentation") {
-  std::ifstream file(std::string(SPX_TEST_SOURCE_DIR) + "/../docs/configuration.md");
-  const std::string page((std::istreambuf_iterator<char>(file)), {});
-  REQUIRE_FALSE(page.empty());
+TEST_CASE("what a key gives is what it takes") {
+  auto settings = from(every_key);
+  settings.web.token = "0123456789";
+  config other;
   for (const auto& key : config_keys()) {
-    const auto name = key.name.substr(key.name.find('.') + 1);
     CAPTURE(key.name);
-    CHECK(page.find("| `" + std::string(name) + "` |") != std::string::npos);
+    if (key.is_repeated) continue;
+    CHECK(key.get(settings) != key.get(other));  // or the test says nothing about it
+    CHECK(key.set(other, key.get(settings)).empty());
+    CHECK(key.get(settings) == key.get(other));
   }
+}
+
+TEST_CASE("a change leaves keys that need a restart as they run, and tells which are which") {
+  const auto running = from("[stratum]\nthreads = 2\n[db]\nurl = \"sqlite:a\"\n[session]\ngrace_seconds = 1\n[web]\naudit_days = 5\n");
+  const auto wanted = from("[stratum]\nthreads = 3\n[db]\nurl = \"sqlite:b\"\n[session]\ngrace_seconds = 2\n[web]\naudit_days = 5\n");
+  const auto change = change_of(running, wanted);
+  CHECK(change.taken == std::vector<std::string>{"session.grace_seconds"});
+  CHECK(change.needs_restart == std::vector<std::string>{"stratum.threads", "db.url"});
+  CHECK(change.result.proxy.threads == 2);
+  CHECK(change.result.db.url == "sqlite:a");
+  CHECK(change.result.proxy.session.grace == 2s);
+  CHECK(change.result.web.audit_days == 5);
+  CHECK(change_of(change.result, wanted).taken.empty());
+  CHECK(change_of(change.result, wanted).needs_restart == change.needs_restart);
+  CHECK(change_of(change.result, running).needs_restart.empty());
+}
+
+TEST_CASE("further listeners stay as they run, and are one key") {
+  const auto running = from("[[stratum.listen]]\naddr = \"127.0.0.1:1\"\n[[stratum.listen]]\naddr = \"127.0.0.1:2\"\n");
+  for (const std::string other : {"", "[[stratum.listen]]\naddr = \"127.0.0.1:1\"\n[[stratum.listen]]\naddr = \"127.0.0.1:2\"\nproxy_protocol_from = [\"::1\"]\n"}) {
+    const auto change = change_of(running, from(other));
+    CHECK(change.needs_restart == std::vector<std::string>{"stratum.listen"});
+    REQUIRE(change.result.proxy.more_listeners.size() == 2);
+    CHECK(change.result.proxy.more_listeners[1].address == "127.0.0.1:2");
+    CHECK(change.result.proxy.more_listeners[1].proxy_protocol_from.empty());
+  }
+  CHECK(change_of(running, running).needs_restart.empty());
 }

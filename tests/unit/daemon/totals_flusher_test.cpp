@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -290,4 +291,20 @@ TEST_CASE("the flusher's thread flushes by itself and stops when it is told") {
   CHECK(tended == after);
   flusher.stop();
   CHECK(times == after);
+}
+
+TEST_CASE("another interval counts at once, for the time that is waited, too") {
+  memory_store database;
+  collecting_log log;
+  std::promise<void> flushed;
+  std::atomic<int> times{0};
+  totals_flusher flusher(database, "tag", [&] {
+    if (++times == 1) flushed.set_value();
+    return std::vector<metrics::total_row>{};
+  }, log);
+  flusher.start(std::chrono::hours(1));
+  flusher.set_interval(std::chrono::hours(2));
+  CHECK(times == 0);
+  flusher.set_interval(std::chrono::milliseconds(1));
+  CHECK(flushed.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
 }

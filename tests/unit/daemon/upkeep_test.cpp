@@ -156,3 +156,17 @@ TEST_CASE("without the option no account is ever removed, and without a snapshot
   CHECK(bench.database.user(old));
   CHECK(bench.removed.empty());
 }
+
+TEST_CASE("accounts are removed from the time on that it is wanted, and no sooner than a check later") {
+  bench bench;
+  const auto old = bench.account("old");
+  bench.database.note_seen(std::vector{old}, moment{});
+  auto tender = bench.make({.delete_every = 60s});
+  for (int i = 0; i < 10; ++i) tender.tend(bench.time += 24h);
+  tender.set({.delete_after = 24h, .delete_every = 60s});
+  tender.tend(bench.time += 24h);
+  tender.tend(bench.time += 59s);
+  CHECK(bench.removed.empty());
+  tender.tend(bench.time += 1s);
+  CHECK(bench.removed == std::vector{old});
+}

@@ -35,6 +35,7 @@ class house {
   explicit house(worker_label label, std::size_t max = 10'000) : series_({.tag = {}, .label = label, .max_workers = max}) {}
 
   void look() { shown_ = series_.update(rows); }
+  void set(worker_label label, std::size_t max) { series_.set({.tag = {}, .label = label, .max_workers = max}); }
   [[nodiscard]] const shown_worker* find(const std::string& name, const std::string& account = "a") const {
     const auto found = shown_.series.find({name, account, "scrypt", "p:1"});
     return found == shown_.series.end() ? nullptr : &found->second;
@@ -186,6 +187,26 @@ TEST_CASE("a cap of nothing leaves only the rest") {
   house.look();
   CHECK(house.shown().series.size() == 1);
   CHECK(house.sent("other") == 3);
+}
+
+TEST_CASE("another cap is for newcomers, another label begins anew") {
+  house house(worker_label::address, 2);
+  house.rows = {worker("10.0.0.1:1", "r", 1), worker("10.0.0.1:2", "r", 2), worker("10.0.0.1:3", "r", 4)};
+  house.look();
+  house.set(worker_label::address, 1);
+  house.rows.push_back(worker("10.0.0.1:4", "r", 8));
+  house.look();
+  CHECK(house.sent("10.0.0.1:2") == 2);
+  CHECK(house.sent("other") == 12);
+  house.set(worker_label::address, 3);
+  house.rows.push_back(worker("10.0.0.1:5", "r", 16));
+  house.look();
+  CHECK(house.sent("10.0.0.1:5") == 16);
+  CHECK(house.sent("other") == 12);
+  house.set(worker_label::rig, 3);
+  house.look();
+  CHECK(house.sent("r") == 31);
+  CHECK(house.shown().series.size() == 1);
 }
 
 TEST_CASE("whatever comes and goes, no series falls while it is there, and none counts a share twice") {
