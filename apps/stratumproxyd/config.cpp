@@ -16,6 +16,7 @@
 #include <stratumproxy/proxy.hpp>
 
 #include "config_keys.hpp"
+#include "environment.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -205,6 +206,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
     apply_toml(out.settings, read_regular_file(*file, 1'048'576, "config file"), printable(*file));
     out.settings.file.path = *file;
   }
+  apply_environment(out.settings, environ);
   const auto set = [&](std::string_view name, const config_value& value) {
     require(std::ranges::find(config_keys(), name, &config_key::name)->set(out.settings, value), "--" + std::string(name));
   };

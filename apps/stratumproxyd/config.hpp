@@ -96,7 +96,7 @@ struct command_line {
   config settings;
 };
 
-/// Reads the flags, then the file that --config names; flags win. Throws config_error.
+/// Reads the file that --config names, the environment, and the flags; what is read later wins. Throws config_error.
 [[nodiscard]] command_line parse_command_line(int argc, const char* const* argv);
 
 /// Applies a TOML text to `settings`; `name` is for messages. Throws config_error.

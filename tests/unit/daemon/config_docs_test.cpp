@@ -1,4 +1,4 @@
-// docs/configuration.md says what the table of keys says.
+// docs/configuration.md and docs/stratumproxy.example.toml say what the table of keys says.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -79,4 +79,34 @@ TEST_CASE("the page describes no key that does not exist") {
     }
   }
   CHECK(rows == config_keys().size());
+}
+
+TEST_CASE("the example loads as it is and changes nothing") {
+  const auto change = change_of(config{}, from(document("stratumproxy.example.toml")));
+  CHECK(change.taken.empty());
+  CHECK(change.needs_restart.empty());
+}
+
+TEST_CASE("the example has every key, once, at its default") {
+  std::istringstream lines(document("stratumproxy.example.toml"));
+  std::string all, section;
+  std::vector<std::string> names;
+  const std::regex heading("\\[([a-z]+)\\]"), setting("#([a-z_]+) = .*");
+  std::smatch match;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_match(line, match, heading)) section = match[1];
+    if (std::regex_match(line, match, setting)) {
+      names.push_back(section + "." + match[1].str());
+      line.erase(0, 1);
+    }
+    all += line + "\n";
+  }
+  std::vector<std::string> known;
+  for (const auto& key : config_keys()) known.emplace_back(key.name);
+  std::ranges::sort(known);
+  std::ranges::sort(names);
+  CHECK(names == known);
+  const auto change = change_of(config{}, from(all));
+  CHECK(change.taken.empty());
+  CHECK(change.needs_restart.empty());
 }
