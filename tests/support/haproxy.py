@@ -33,6 +33,12 @@ class Haproxy:
     def available():
         return shutil.which("haproxy", path=PATH) is not None
 
+    def config(self, bind):
+        servers = "".join(
+            f"  server s{number} {address} {self.header} {self.options}\n" for number, address in enumerate(self.servers)
+        )
+        return f"{_CONFIG}listen stratum\n  bind {bind}\n  balance roundrobin\n{servers}"
+
     async def start(self):
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family) as listening, open(self.log, "wb") as log:
@@ -40,11 +46,8 @@ class Haproxy:
             listening.listen(1024)
             host = f"[{self.host}]" if ":" in self.host else self.host
             self.address = f"{host}:{listening.getsockname()[1]}"
-            servers = "".join(
-                f"  server s{number} {address} {self.header} {self.options}\n" for number, address in enumerate(self.servers)
-            )
             config = self.directory / "haproxy.cfg"
-            config.write_text(f"{_CONFIG}listen stratum\n  bind fd@{listening.fileno()}\n  balance roundrobin\n{servers}", encoding="ascii")
+            config.write_text(self.config(f"fd@{listening.fileno()}"), encoding="utf-8")
             self.process = await asyncio.create_subprocess_exec(
                 shutil.which("haproxy", path=PATH), "-db", "-f", str(config),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[listening.fileno()],
