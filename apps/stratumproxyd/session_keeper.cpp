@@ -52,7 +52,8 @@ void session_keeper::note(const std::string& id, std::optional<session_record> w
 void session_keeper::claim(const std::string& id, std::function<void(std::optional<session_record>)> done) {
   {
     const std::lock_guard lock(mutex_);
-    if (claims_.size() < options_.most_claims && !stopping_) {
+    // A session of this proxy that the table does not know the end of: the id was used up here.
+    if (!waiting_.contains(id) && claims_.size() < options_.most_claims && !stopping_) {
       claims_.push_back({id, std::move(done)});
       wake_.notify_all();
       return;

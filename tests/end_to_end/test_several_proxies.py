@@ -4,8 +4,10 @@ Daemons and HAProxy are set up by the examples in docs/scaling.
 """
 import asyncio
 import collections
+import contextlib
 import json
 import pathlib
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+import ports
 import temporary_postgresql
 from canaries import OTHER_POOL_PASSWORD
 from haproxy import Haproxy
@@ -262,6 +265,33 @@ class SeveralProxies(HouseTest):
         self.assertEqual(len(homes), len(miners))
         shares = [miner.submit() for miner in miners]
         await self.shares_agree(pool, shares)
+
+    async def test_a_daemon_that_was_killed_and_started_again_knows_its_workers(self):
+        """Alone, and on SQLite."""
+        daemon = await self.daemon(
+            db=False, tag="a", threads=2, config={"session": {"records": "on"}},
+            stratum=f"127.0.0.1:{ports.free()}", web=f"127.0.0.1:{ports.free()}",
+        )
+        pool = await self.pool()
+        account = await self.account(daemon, pool)
+        miners = [await self.miner(daemon, account, f"rig{i}", agent="NiceHash/1") for i in range(6)]
+        url = daemon.db.partition(":")[2]
+
+        def is_written():
+            with contextlib.closing(sqlite3.connect(f"file:{url}?mode=ro", uri=True)) as tables:
+                return tables.execute("SELECT COUNT(*) FROM sessions").fetchone()[0] == len(miners)
+
+        await until(is_written, "the sessions are in the file", LIMIT, pause=0.1)
+        await daemon.kill()
+        await daemon.restart()
+        for old in miners:
+            again = await self.miner(daemon, account, None, session=old.session, agent="NiceHash/1")
+            self.assertEqual((again.extranonce1, again.extranonce2_size), (old.extranonce1, 4))
+            (share,) = await again.mine()
+            await self.shares_agree(pool, [share])
+            self.assertEqual(pool.submits[-1].user.partition(".")[2], old.login.partition(".")[2], "the rig came along, too")
+        metrics = await daemon.metrics()
+        self.assertEqual(metrics.sum("proxy_sessions_recalled_total"), len(miners))
 
     # ---- what they have in common
 

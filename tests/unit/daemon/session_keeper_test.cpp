@@ -91,6 +91,19 @@ TEST_CASE("a claim is answered once with what is there, then with nothing") {
   CHECK_FALSE(answer_of(claim(other, "1")));
 }
 
+TEST_CASE("a session that ended here a moment ago is not found, though the table still has it") {
+  memory_session_table table;
+  collecting_log log;
+  session_keeper keeper(table, log, never);
+  keeper.save(record("1"));
+  REQUIRE(keeper.flush());
+  keeper.remove("1");
+  CHECK(table.rows().contains("1"));
+  CHECK_FALSE(answer_of(claim(keeper, "1")));
+  CHECK(keeper.flush());
+  CHECK(table.rows().empty());
+}
+
 TEST_CASE("claims that come while the table is busy are asked together, and a twin gets nothing") {
   memory_session_table table;
   collecting_log log;
