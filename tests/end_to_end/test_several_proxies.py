@@ -21,7 +21,7 @@ import ports
 import temporary_postgresql
 from canaries import OTHER_POOL_PASSWORD
 from haproxy import Haproxy
-from house import SOURCE, HouseTest, main
+from house import SOURCE, HouseTest, OwnPostgresql, main
 from ledgers import ENDS, Ledgers
 from metrics_text import Metrics
 from scaling_example import ExampleHaproxy
@@ -404,6 +404,36 @@ class SeveralProxies(HouseTest):
 
     async def is_sum(self, totals, daemon):
         return (await totals(daemon))["accepted"] == 6
+
+
+class DatabaseAway(OwnPostgresql, HouseTest):
+    async def test_a_worker_that_returns_elsewhere_does_not_wait_for_a_silent_database(self):
+        url = self.server.database("sessions")
+        first, second = [await self.daemon(db=url, tag=name) for name in NAMES[:2]]
+        pool = await self.pool()
+        account = await self.account(first, pool)
+        old, neighbour = await self.miner(first, account, "rig1"), await self.miner(second, account, "rig2")
+
+        async def written():
+            return int(await asyncio.to_thread(self.server.sql, "SELECT COUNT(*) FROM sessions", "sessions")) == 2
+
+        await until(written, "both sessions are in the database", LIMIT, pause=0.1)
+        self.server.freeze()
+        await first.kill()
+        first.expected_gone = True
+        again = self.new_miner(second, account, "rig1", session=old.session)
+        await again.connect()
+        began = time.monotonic()
+        logging_in = asyncio.create_task(again.log_in())
+        shares = await neighbour.mine(3)
+        self.assertTrue(await logging_in, again.last_authorize)
+        self.say(f"the login took {time.monotonic() - began:.2f} s without the database")
+        await again.next_job(0)
+        shares += await again.mine()
+        self.server.thaw()
+        await self.shares_agree(pool, shares)
+        metrics = await second.metrics()
+        self.assertEqual(metrics.sum("proxy_sessions_recalled_total"), 0)
 
 
 if __name__ == "__main__":

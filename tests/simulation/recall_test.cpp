@@ -1,7 +1,12 @@
 // Workers that return to another proxy than the one that they left: two proxies, and what they share of sessions.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <functional>
 #include <map>
+#include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
@@ -309,4 +314,95 @@ TEST_CASE("workers of a proxy that stops are known to the others") {
   REQUIRE(here.all.until([&] { return !worker->open; }));
   const auto after = here.mining(1, "alice.rig", worker->session);
   CHECK(after->difficulty == its_difficulty);
+}
+
+TEST_CASE("where the pool's extranonce is too short to be divided, a worker that returns elsewhere learns that of the new link") {
+  house here([](pool_info& row) { row.algorithm = "by-nonce"; });
+  here.its_pool.extranonce2_size = 3;
+  const auto log_in = [&](unsigned proxy, const std::string& session) {
+    auto made = here.all.connect(proxy);
+    made->login("alice.rig", session);
+    REQUIRE(here.all.until([&] { return made->has_job() || !made->open; }));
+    return made;
+  };
+  auto before = log_in(0, {});
+  CHECK_FALSE(before->open);  // once
+  before = log_in(0, before->session);
+  REQUIRE(before->open);
+  CHECK(before->extranonce2_size == 3);
+  REQUIRE(here.all.until([&] { return here.kept.records.contains(before->session); }));
+  before->vanish();
+
+  auto after = log_in(1, before->session);
+  CHECK_FALSE(after->open);
+  after = log_in(1, after->session);
+  REQUIRE(after->open);
+  CHECK(after->extranonce1 == here.its_pool.newest()->extranonce1);
+  CHECK(here.takes_shares(*after));
+}
+
+TEST_CASE("workers that change their proxy again and again lose and double nothing, whatever the store does") {
+  const auto seed = GENERATE(1U, 2U, 3U, 4U);
+  INFO("seed " << seed);
+  std::mt19937 dice(seed);
+  const auto one_of = [&](unsigned many) { return std::uniform_int_distribution<unsigned>(0, many - 1)(dice); };
+  house here;
+  here.all.latency = 3ms;
+  std::vector<std::shared_ptr<miner>> now, gone;
+  std::size_t accepted = 0, answered = 0;
+  const auto come = [&](const std::string& session, const std::string& user) {
+    now.push_back(here.all.connect(one_of(2)));
+    if (one_of(3) != 0) return now.back()->login(user, session);
+    now.back()->authorize(user);
+    now.back()->subscribe(session);
+  };
+  for (unsigned i = 0; i < 30; ++i) come({}, (i % 3 == 0 ? "bob.rig" : "alice.rig") + std::to_string(i));
+  for (unsigned step = 0; step < 3'000; ++step) {
+    const auto at = one_of(static_cast<unsigned>(now.size()));
+    switch (one_of(12)) {
+      case 0: {
+        const auto left = now[at];
+        now.erase(now.begin() + at);
+        gone.push_back(left);
+        one_of(2) == 0 ? left->reset() : left->vanish();
+        come(left->session, one_of(10) == 0 ? "bob.rig" : left->user);
+        break;
+      }
+      case 1: here.kept.is_silent = one_of(4) == 0; break;
+      case 2:
+        if (!here.kept.waiting.empty()) {
+          const auto late = std::move(here.kept.waiting.back());
+          here.kept.waiting.pop_back();
+          late(one_of(2) == 0 ? std::nullopt : std::optional(session_record{"x", "alice", "rig", 64, "0b", 3}));
+        }
+        break;
+      default:
+        if (now[at]->open && now[at]->has_job()) (void)now[at]->submit_of(std::max(now[at]->difficulty, 1.0));
+    }
+    here.all.run_for(std::chrono::milliseconds(one_of(200)));
+  }
+  here.kept.is_silent = false;
+  here.all.run_for(5s);
+  std::set<std::string> hashed;
+  for (const auto& entry : here.its_pool.ledger) CHECK(hashed.insert(entry.coinbase + entry.ntime + entry.nonce).second);
+  for (const auto* all : {&now, &gone}) {
+    for (const auto& one : *all) {
+      for (const auto& reply : one->replies) {
+        answered += reply.accepted || reply.failed ? 1 : 0;
+        accepted += reply.accepted ? 1 : 0;
+        if (reply.failed) CHECK((reply.code == 21 || reply.code == 23));
+      }
+    }
+  }
+  CHECK(accepted > 1'000);
+  for (const auto& one : now) {
+    INFO(one->user);
+    CHECK(one->open);
+    CHECK(one->has_job());
+  }
+  CHECK(here.all.event("sessions_recalled") > 20);
+  CHECK(here.all.event("sessions_restored") > 20);
+  for (const auto& row : here.all.snapshot().totals) {
+    CHECK(row.shares.sent == row.shares.accepted + row.shares.rejected_total() + row.shares.unknown);
+  }
 }
