@@ -164,7 +164,9 @@ command_line parse_command_line(int argc, const char* const* argv) {
       {"web.token_file", {}}, {"log.level", {}}, {"log.format", {}}, {"record.file", {}},
   };
   std::optional<std::int64_t> threads;
+  std::optional<double> drain_seconds;
   bool show_version = false;
+  bool take_over = false;
 
   app.add_option("--config", file, "TOML file; every option has a key there, and flags win")->type_name("FILE");
   app.add_option("--stratum.addr", texts[0].second, "where miners connect (default 127.0.0.1:9332)")->type_name("HOST:PORT");
@@ -178,6 +180,10 @@ command_line parse_command_line(int argc, const char* const* argv) {
   app.add_option("--log.level", texts[5].second, "debug, info, warning or error (default info)")->type_name("LEVEL");
   app.add_option("--log.format", texts[6].second, "text or json (default text)")->type_name("FORMAT");
   app.add_option("--record,--record.file", texts[7].second, "file for the lines of all conversations, secrets masked")->type_name("FILE");
+  app.add_flag("--takeover", take_over, "take the place of the daemon that runs with this configuration (see [handover]); nobody is refused");
+  app.add_option("--drain-seconds,--handover.drain_seconds", drain_seconds,
+                 "when another one takes this one's place, the workers may stay so long (default 300)")
+      ->type_name("SECONDS");
   app.add_flag("--version", show_version, "print the version and exit");
 
   command_line out;
@@ -213,6 +219,8 @@ command_line parse_command_line(int argc, const char* const* argv) {
   for (const auto& [name, value] : texts)
     if (value) set(name, *value);
   if (threads) set("stratum.threads", *threads);
+  if (drain_seconds) set("handover.drain_seconds", *drain_seconds);
+  out.settings.handover.take_over = take_over;
   if (const auto wrong = contradiction(out.settings); !wrong.empty()) throw config_error(wrong);
   return out;
 }

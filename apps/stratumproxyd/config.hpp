@@ -71,6 +71,13 @@ struct record_config {
 /// Whether sessions are left in the database, for other proxies; automatic: where it is PostgreSQL.
 enum class session_records : std::uint8_t { automatic, on, off };
 
+/// How a daemon takes another one's place.
+struct handover_config {
+  std::filesystem::path socket;  ///< where a successor asks; empty: none can
+  std::chrono::milliseconds drain{300'000};  ///< the workers may stay so long when a successor serves
+  bool take_over = false;        ///< of the one that runs
+};
+
 struct ban_config {
   std::chrono::milliseconds automatic{0};  ///< how long offenders are banned; 0: they are not
 };
@@ -86,6 +93,7 @@ struct config {
   session_records records = session_records::automatic;
   record_config record;
   ban_config bans;
+  handover_config handover;
 };
 
 /// What the command line asks for.

@@ -279,6 +279,9 @@ std::vector<config_key> make_keys() {
       number("accounts.delete_after_days", live, SPX_AT(accounts.delete_after_days), 0, 36'500),
       seconds("accounts.delete_check_seconds", live, SPX_AT(accounts.delete_check), 1),
 
+      path("handover.socket", restart, SPX_AT(handover.socket)),
+      seconds("handover.drain_seconds", live, SPX_AT(handover.drain), 0),
+
       path("record.file", restart, SPX_AT(record.file)),
       number("record.megabytes", restart, SPX_AT(record.megabytes), 1, 1'000'000),
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <memory>
@@ -31,6 +32,8 @@
 #include "event_log.hpp"
 #include "exporter.hpp"
 #include "file_watch.hpp"
+#include "handover/predecessor.hpp"
+#include "handover/successor_gate.hpp"
 #include "line_recorder.hpp"
 #include "process_stats.hpp"
 #include "session_keeper.hpp"
@@ -83,6 +86,11 @@ bool keeps_sessions(const config& settings) {
   return settings.records == session_records::on;
 }
 
+std::string cannot_inherit(const std::error_code& error) {
+  return fmt::format("cannot use the sockets that were passed as \"stratum\": {}; they must listen on TCP, and [[stratum.listen]] must be "
+                     "there for each but the first", error.message());
+}
+
 // The database notices at once that a proxy was killed, but needs some seconds when its host was lost.
 void hold_tag(store& database, const std::string& tag, event_log& log) {
   const auto deadline = std::chrono::steady_clock::now() + tag_patience;
@@ -121,25 +129,26 @@ moment wall_clock() { return std::chrono::floor<std::chrono::seconds>(std::chron
 
 }  // namespace
 
-class daemon::impl {
+class daemon::impl final : public handover_host {
  public:
-  impl(const config& settings, std::function<config()> reread)
-      : log_(settings.log), reread_(std::move(reread)), running_(settings), series_(settings.metrics) {
+  impl(const config& settings, std::function<config()> reread, std::function<void()> on_retired, inherited_sockets inherited)
+      : log_(settings.log), reread_(std::move(reread)), on_retired_(std::move(on_retired)), running_(settings), series_(settings.metrics) {
     watch_file(settings.file.path);
     // What is wrong with the configuration is said before the database is touched, but for what depends on its tokens.
-    const auto web = *parse_endpoint(settings.web.address);
     const auto token = token_of(settings);
     warn_about(settings);
-    if (const auto error = http_.bind(web)) {
-      throw std::runtime_error(fmt::format("cannot listen on web.addr {}: {}; choose another with --web.addr", web.text(),
-                                           error.message()));
+    if (settings.handover.take_over) {
+      predecessor_.emplace(settings.handover.socket);
+      inherited = predecessor_->sockets_for(settings);
     }
+    listen_for_http(settings, std::move(inherited.web));
+    const auto web = http_.address();
 
     database_ = open_store(settings.db.url, migrations_directory(settings.db).string());
     access_upkeep_.emplace(database_->access(), tokens_, log_);
     check_exposure(settings, web, token, tokens_);
     tag_ = settings.metrics.tag;
-    if (!tag_.empty()) hold_tag(*database_, tag_, log_);  // before the first miner comes
+    if (!tag_.empty()) take_tag();  // before the first miner comes
     account_cache_options cache;
     cache.on_change = [this](const auto& name, const auto& now_is) { moves_.account_changed(name, now_is); };
     accounts_.emplace(*database_, std::move(cache));
@@ -156,21 +165,20 @@ class daemon::impl {
     bans_.emplace(*database_, log_, [this](auto bans) { proxy_->set_bans(std::move(bans)); },
                   ban_keeper_options{.automatic = ban_time_of(settings),
                                      .offenders = [this] { return proxy_->take_offenders(closes_of_an_offender); }});
-    if (const auto error = proxy_->start()) {
-      throw std::runtime_error(cannot_listen(settings.proxy, error));
-    }
+    const bool is_inherited = !predecessor_ && !inherited.stratum.empty();
+    if (const auto error = proxy_->start(std::move(inherited.stratum)))
+      throw std::runtime_error(is_inherited ? cannot_inherit(error) : cannot_listen(settings.proxy, error));
     moves_.lead_to(&*proxy_);
     moving_.reset(&moves_);
     watcher_.emplace(database_->changes(), *accounts_);
     if (tag_.empty()) {
       tag_ = proxy_->address();
-      hold_tag(*database_, tag_, log_);
+      take_tag();
     }
-    flusher_.emplace(*database_, tag_, [this] { return snapshot(stratumproxy::metrics::scope::totals).totals; }, log_,
-                     wall_clock);
+    flusher_.emplace(*database_, tag_, [this] { return totals(); }, log_, wall_clock);
     const auto take = [this](stratumproxy::metrics::scope what) { return snapshot(what); };
     upkeep_.emplace(*database_, upkeep_of(settings), take, [this](const std::string& name) { accounts_->forget(name); }, log_);
-    flusher_->start(settings.metrics.flush, [this] { upkeep_->tend(wall_clock()); });
+    start_flushing();
     worker_history_.start(take, wall_clock);
     monitor_.emplace(*database_, log_);
 
@@ -189,16 +197,24 @@ class daemon::impl {
                        .now = wall_clock,
                        .worker_rates = worker_history_,
                        .live = live_operations()});
+    // Who asks in between waits: two would give two answers.
+    if (predecessor_) predecessor_->retire();
     http_.start();
     if (watch_) watch_->start([this] { file_changed(); });
-    log_.write(log_level::info, "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
+    if (!settings.handover.socket.empty()) {
+      gate_.emplace(settings.handover.socket, *this, log_);
+      gate_->start();
+    }
+    log_.write(log_level::info, predecessor_ ? "took_over" : "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
   }
 
-  ~impl() {
+  ~impl() override {
+    gate_.reset();
     watch_.reset();
     http_.stop();
     worker_history_.stop();
     if (flusher_) flusher_->stop();
+    predecessor_.reset();
     monitor_.reset();
     access_upkeep_.reset();
     bans_.reset();
@@ -229,12 +245,23 @@ class daemon::impl {
     return outcome;
   }
 
+  [[nodiscard]] bool is_retired() const noexcept { return retired_; }
+
+  void hurry() {
+    const std::lock_guard lock(leaving_);
+    hurry_ = true;
+    hurried_.notify_all();
+  }
+
   void drain() {
+    if (gate_ && !retired_) gate_->stop();
     draining_ = true;
+    if (retired_) await_leaving();
     log_.write(log_level::info, "draining", "");
     const bool all_left = proxy_->drain(drain_limit);
     flusher_->stop();
-    const bool written = flusher_->flush();
+    if (predecessor_) predecessor_->stop();
+    const bool written = flush_the_rest();
     if (written) upkeep_->finish(wall_clock());
     if (sessions_) sessions_->flush();
     log_.write(all_left && written ? log_level::info : log_level::warning, "stopped",
@@ -243,6 +270,112 @@ class daemon::impl {
   }
 
  private:
+  // --- of the handover, on the gate's thread ---
+
+  std::vector<offer> stratum_sockets() override {
+    std::vector<offer> offers;
+    auto sockets = proxy_->listeners();
+    const std::lock_guard lock(reloading_);
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+      const auto& configured = i == 0 ? running_.proxy.address : running_.proxy.more_listeners[i - 1].address;
+      offers.push_back({configured, std::move(sockets[i])});
+    }
+    return offers;
+  }
+
+  offer web_socket() override {
+    const std::lock_guard lock(reloading_);
+    offer web{running_.web.address, {}};
+    web.sockets.push_back(http_.listener());
+    return web;
+  }
+
+  std::string tag() override { return tag_; }
+
+  bool release_tag() override {
+    flusher_->stop();
+    if (flusher_->release()) return true;
+    start_flushing();
+    return false;
+  }
+
+  void keep_tag() override { start_flushing(); }
+
+  void retire(bool has_released_tag) override {
+    proxy_->stop_accepting();
+    http_.retire();
+    draining_ = true;
+    if (has_released_tag) {
+      flusher_->give_to([this](const total_record& row) { return gate_->send(row); });
+      const std::lock_guard lock(reloading_);
+      flusher_->start(running_.metrics.flush);
+    }
+    retired_ = true;
+    on_retired_();
+  }
+
+  // Nobody serves any more: its workers find that out as they have to leave.
+  void successor_ended() override { hurry(); }
+
+  // --- ends ---
+
+  std::chrono::milliseconds drain_time() {
+    const std::lock_guard lock(reloading_);
+    return running_.handover.drain;
+  }
+
+  // Until the workers and those before this one are gone, or their time is over.
+  void await_leaving() {
+    const auto deadline = std::chrono::steady_clock::now() + drain_time();
+    const auto is_empty = [this] {
+      return proxy_->snapshot(stratumproxy::metrics::scope::totals).connections == 0 && (!predecessor_ || predecessor_->is_gone());
+    };
+    std::unique_lock lock(leaving_);
+    while (!hurry_ && std::chrono::steady_clock::now() < deadline) {
+      lock.unlock();
+      const bool has_left = is_empty();
+      lock.lock();
+      if (has_left) return;
+      hurried_.wait_for(lock, std::chrono::milliseconds(200), [this] { return hurry_; });
+    }
+  }
+
+  // A successor that ended a moment ago may still have the tag.
+  bool flush_the_rest() {
+    const auto deadline = std::chrono::steady_clock::now() + tag_patience;
+    while (!flusher_->flush()) {
+      if (!retired_ || std::chrono::steady_clock::now() >= deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    return true;
+  }
+
+  void start_flushing() {
+    const std::lock_guard lock(reloading_);
+    flusher_->start(running_.metrics.flush, [this] { upkeep_->tend(wall_clock()); });
+  }
+
+  void take_tag() {
+    if (predecessor_) predecessor_->release_tag(tag_);
+    hold_tag(*database_, tag_, log_);
+  }
+
+  std::vector<stratumproxy::metrics::total_row> totals() {
+    auto rows = snapshot(stratumproxy::metrics::scope::totals).totals;
+    if (predecessor_) predecessor_->add_totals(rows);
+    return rows;
+  }
+
+  void listen_for_http(const config& settings, stratumproxy::unique_fd inherited) {
+    const bool is_inherited = static_cast<bool>(inherited);
+    const auto wanted = *parse_endpoint(settings.web.address);
+    const auto error = is_inherited ? http_.adopt(std::move(inherited)) : http_.bind(wanted);
+    if (!error) return;
+    throw std::runtime_error(is_inherited ? fmt::format("cannot use the socket that was passed as \"web\": {}", error.message())
+                                          : fmt::format("cannot listen on web.addr {}: {}; choose another with --web.addr", wanted.text(),
+                                                        error.message()));
+  }
+
   // True when the token is another one than before.
   bool set_access(const config& settings, const std::string& token) {
     access_->set_policy(settings.web.access);
@@ -356,6 +489,7 @@ class daemon::impl {
   // In the order of their lives: what is made later uses what was made before.
   event_log log_;
   const std::function<config()> reread_;
+  const std::function<void()> on_retired_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::mutex reloading_;  // guards what follows
   config running_;        // what was given, with the live keys as they are now
@@ -366,6 +500,7 @@ class daemon::impl {
   std::optional<cached_accounts> accounts_;
   std::optional<line_recorder> recorder_;
   std::optional<session_keeper> sessions_;
+  std::optional<predecessor> predecessor_;
   std::optional<stratumproxy::proxy> proxy_;
   std::optional<ban_keeper> bans_;
   std::unique_ptr<account_moves, lead_nowhere> moving_;
@@ -384,12 +519,20 @@ class daemon::impl {
   worker_series series_;  // under scrape_
   http_server http_;
   std::optional<file_watch> watch_;
+  std::atomic<bool> retired_{false};
+  std::mutex leaving_;  // guards hurry_
+  std::condition_variable hurried_;
+  bool hurry_ = false;
+  std::optional<successor_gate> gate_;
 };
 
-daemon::daemon(const config& settings, std::function<config()> reread) : impl_(std::make_unique<impl>(settings, std::move(reread))) {}
+daemon::daemon(const config& settings, std::function<config()> reread, std::function<void()> on_retired, inherited_sockets inherited)
+    : impl_(std::make_unique<impl>(settings, std::move(reread), std::move(on_retired), std::move(inherited))) {}
 daemon::~daemon() = default;
 std::string daemon::ready_line() const { return "stratumproxyd ready " + impl_->ready_addresses(); }
 void daemon::reload() { (void)impl_->reload(); }
+bool daemon::is_retired() const { return impl_->is_retired(); }
 void daemon::drain() { impl_->drain(); }
+void daemon::hurry() { impl_->hurry(); }
 
 }  // namespace stratumproxyd

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config.hpp"
+#include "inherited_sockets.hpp"
 
 namespace stratumproxyd {
 
@@ -12,8 +13,9 @@ namespace stratumproxyd {
 /// std::runtime_error with one actionable line.
 class daemon {
  public:
-  /// `reread`: the configuration as the command line and the file say it now; throws config_error.
-  daemon(const config& settings, std::function<config()> reread);
+  /// `reread`: the configuration as the command line and the file say it now; throws config_error. `on_retired` is called, on a thread of
+  /// the daemon's, when another one has taken its place: it is time to drain. What is not `inherited` is bound, or taken over.
+  daemon(const config& settings, std::function<config()> reread, std::function<void()> on_retired, inherited_sockets inherited = {});
   ~daemon();  ///< ends what still runs, at once
 
   /// "stratumproxyd ready stratum=HOST:PORT web=HOST:PORT", and " listen=HOST:PORT,HOST:PORT" where there are further listeners.
@@ -23,8 +25,13 @@ class daemon {
   /// of it. Does the same by itself when the file changes, unless the configuration says otherwise.
   void reload();
 
-  /// Lets the workers go in order, for 10 s at most, and writes the last totals. Blocks.
+  /// Whether another one has taken its place.
+  [[nodiscard]] bool is_retired() const;
+  /// Lets the workers go in order, for 10 s at most, and writes the last totals. When it is retired they may stay before that for as long as
+  /// the configuration says. Blocks.
   void drain();
+  /// They may not: from another thread, while it drains.
+  void hurry();
 
  private:
   class impl;

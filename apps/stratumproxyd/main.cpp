@@ -1,6 +1,7 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
@@ -8,9 +9,11 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "config.hpp"
 #include "daemon.hpp"
+#include "service_manager.hpp"
 #include "signals.hpp"
 
 namespace {
@@ -46,17 +49,26 @@ int fail(std::string_view why) {
   return bad_start;
 }
 
-// Ends with the process when a second signal says that waiting is over.
+// A signal says that waiting is over: a retired daemon then lets its workers go, and any other one, or a second signal, ends with the process.
 void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals) {
+  tell_service_manager("STOPPING=1");
+  std::atomic<bool> is_drained{false};
   std::thread drainer([&] {
     running.drain();
+    is_drained = true;
     signals.wake();
   });
-  for (;;) {
+  for (bool may_hurry = running.is_retired();;) {
     switch (signals.wait()) {
-      case wake_reason::terminate: std::_Exit(EXIT_SUCCESS);
+      case wake_reason::terminate:
+        if (!std::exchange(may_hurry, false)) std::_Exit(EXIT_SUCCESS);
+        running.hurry();
+        continue;
       case wake_reason::reload: continue;
-      case wake_reason::woken: drainer.join(); return;
+      case wake_reason::woken:
+        if (!is_drained) continue;
+        drainer.join();
+        return;
     }
   }
 }
@@ -64,9 +76,15 @@ void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals) {
 void run(stratumproxyd::daemon& running, signal_waiter& signals) {
   for (;;) {
     switch (signals.wait()) {
-      case wake_reason::terminate: drain_or_leave(running, signals); return;
-      case wake_reason::woken: continue;
-      case wake_reason::reload: running.reload(); continue;
+      case wake_reason::terminate: return drain_or_leave(running, signals);
+      case wake_reason::woken:
+        if (running.is_retired()) return drain_or_leave(running, signals);
+        continue;
+      case wake_reason::reload:
+        tell_service_manager("RELOADING=1");
+        running.reload();
+        tell_service_manager("READY=1");
+        continue;
     }
   }
 }
@@ -83,8 +101,10 @@ int main(int argc, char** argv) try {
   }
   raise_descriptor_limit();
   signal_waiter signals;
-  stratumproxyd::daemon running(command.settings, [argc, argv] { return parse_command_line(argc, argv).settings; });
+  stratumproxyd::daemon running(command.settings, [argc, argv] { return parse_command_line(argc, argv).settings; },
+                                [&signals] { signals.wake(); }, take_activation_sockets());
   std::cout << running.ready_line() << std::endl;
+  tell_service_manager("READY=1");
   run(running, signals);
   return EXIT_SUCCESS;
 } catch (const std::exception& error) {

@@ -56,6 +56,7 @@ totals_flusher::totals_flusher(store& database, std::string tag, totals_source s
 totals_flusher::~totals_flusher() { stop(); }
 
 void totals_flusher::start(std::chrono::milliseconds interval, std::function<void()> then) {
+  stopping_ = false;
   interval_ = interval;
   thread_ = std::thread([this, then = std::move(then)] { run(then); });
 }
@@ -89,9 +90,7 @@ void totals_flusher::run(const std::function<void()>& then) {
   }
 }
 
-bool totals_flusher::flush() try {
-  database_.hold_tag(tag_);
-  settle();
+std::vector<total_record> totals_flusher::unflushed() const {
   table sums;
   for (const auto& row : source_()) sums[{row.account, row.pool, row.algorithm}] += row.shares;
   std::vector<total_record> deltas;
@@ -101,6 +100,34 @@ bool totals_flusher::flush() try {
     const auto& [account, pool, algorithm] = name;
     deltas.push_back({account, pool, algorithm, delta});
   }
+  return deltas;
+}
+
+bool totals_flusher::release() {
+  if (!flush()) return false;
+  database_.release_tag(tag_);
+  doubtful_ = true;  // the other one may write
+  return true;
+}
+
+void totals_flusher::give_to(std::function<bool(const total_record&)> successor) { successor_ = std::move(successor); }
+
+bool totals_flusher::give_away() {
+  for (const auto& row : unflushed()) {
+    if (!successor_(row)) {
+      successor_ = nullptr;
+      return false;
+    }
+    flushed_[{row.account, row.pool, row.algorithm}] += row.shares;
+  }
+  return true;
+}
+
+bool totals_flusher::flush() try {
+  if (successor_ && give_away()) return true;
+  database_.hold_tag(tag_);
+  settle();
+  const auto deltas = unflushed();
   if (!deltas.empty()) {
     under_way_ = by_key(deltas);
     doubtful_ = true;

@@ -36,7 +36,8 @@ class totals_flusher {
   totals_flusher(store& database, std::string tag, totals_source source, stratumproxy::log_sink& log, clock now = system_now);
   ~totals_flusher();
 
-  /// Flushes every `interval` on a thread of its own, until stop(); `then` is called there after each time.
+  /// Flushes every `interval` on a thread of its own, until stop(), after which it may be started again; `then` is called there after each
+  /// time.
   void start(std::chrono::milliseconds interval, std::function<void()> then = {});
   void stop();
   /// Another one from now on, for the time that is waited at the moment, too. From any thread.
@@ -45,6 +46,12 @@ class totals_flusher {
   /// Adds what the database does not have yet, in one transaction. False when that is not known to have worked: the
   /// difference is kept for the next time.
   bool flush();
+
+  /// After stop(): writes everything and lets go of the tag, until the next flush. False when it could not be written; then the tag is kept.
+  bool release();
+  /// After release(): from now on what comes up is not written but given to `successor`, who counts it from then on; false says that it is
+  /// gone. Then everything else is written, once the tag can be had.
+  void give_to(std::function<bool(const total_record&)> successor);
 
   [[nodiscard]] std::vector<total_record> committed() const;
   /// False while the last attempt found the tag in another proxy's hands.
@@ -57,6 +64,8 @@ class totals_flusher {
   static moment system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
   void run(const std::function<void()>& then);
   enum class state : std::uint8_t { flushing, failing, taken };
+  [[nodiscard]] std::vector<total_record> unflushed() const;
+  bool give_away();
   void settle();
   /// Told once, not at every attempt.
   void enter(state now, stratumproxy::log_level level, std::string_view event, std::string_view detail);
@@ -66,7 +75,8 @@ class totals_flusher {
   const totals_source source_;
   stratumproxy::log_sink& log_;
   const clock now_;
-  table flushed_;          // what the database has of the source's shares
+  table flushed_;          // what the database, or the successor, has of the source's shares
+  std::function<bool(const total_record&)> successor_;
   table under_way_;        // added to it by the last transaction, if that was committed
   bool doubtful_ = false;  // committed_ may not be what the database holds
   std::atomic<state> state_{state::flushing};

@@ -7,6 +7,7 @@ import pathlib
 import resource
 import shutil
 import signal
+import sys
 import tempfile
 
 from canaries import POOL_PASSWORD, WEB_TOKEN
@@ -31,6 +32,19 @@ QUICK = {
         "spread_seconds": 0.2,
     },
 }
+
+
+# What systemd does before it starts a program with sockets: descriptors from 3 on, and variables that name them and the process.
+_ACTIVATION = """
+import fcntl, os, sys
+names, end = sys.argv[1], sys.argv.index("--")
+high = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[2:end]]
+for number, fd in enumerate(high):
+    os.dup2(fd, 3 + number)
+    os.close(fd)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(high)), "LISTEN_FDNAMES": names}
+os.execvp(sys.argv[end + 1], sys.argv[end + 1:])
+"""
 
 
 def _toml(value):
@@ -79,6 +93,8 @@ class Daemon:
         web="127.0.0.1:0",
         has_token=True,
         arguments=(),
+        sockets=(),
+        environment=None,
     ):
         Daemon._count += 1
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spx-e2e-"))
@@ -87,6 +103,8 @@ class Daemon:
         self.threads, self.tag, self.files, self.log_level = threads, tag, files, log_level
         self.listen = {"stratum": stratum, "web": web}
         self.has_token, self.arguments = has_token, list(arguments)
+        self.sockets = list(sockets)  # (name, listening socket), passed as systemd passes them
+        self.environment = environment or {}
         logs = pathlib.Path(LOGS) if LOGS else self.directory
         logs.mkdir(parents=True, exist_ok=True)
         self.log = logs / f"{name}-{os.getpid()}-{Daemon._count}.log"
@@ -130,9 +148,15 @@ class Daemon:
             if self.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
+        passed = [listening.fileno() for _, listening in self.sockets]
+        names = ":".join(name for name, _ in self.sockets)
+        activation = [sys.executable, "-c", _ACTIVATION, names, *map(str, passed), "--"] if passed else []
         with open(self.log, "ab") as log:
             self.process = await asyncio.create_subprocess_exec(
+                *activation,
                 *self.command(),
+                pass_fds=passed,
+                env=os.environ | self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -353,6 +353,7 @@ class memory_store final : public stratumproxyd::store {
     check();
     if (taken) throw stratumproxyd::tag_taken("another proxy has the tag");
   }
+  void release_tag(std::string_view) override {}
 
   void add_totals(std::string_view tag, std::span<const stratumproxyd::total_record> deltas, stratumproxyd::moment now) override {
     check();

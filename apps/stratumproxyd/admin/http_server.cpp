@@ -1,5 +1,6 @@
 #include "admin/http_server.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <httplib.h>
 #include <netdb.h>
@@ -23,6 +24,8 @@
 #include <thread>
 #include <vector>
 
+#include <stratumproxy/unique_fd.hpp>
+
 #include "admin/exchange_stream.hpp"
 #include "admin/request_head.hpp"
 
@@ -30,32 +33,27 @@ namespace stratumproxyd {
 namespace {
 
 using clock_type = std::chrono::steady_clock;
+using stratumproxy::unique_fd;
 
 constexpr std::size_t discard_limit = 4 * 1'048'576;
 constexpr std::chrono::seconds linger_time{2};
 constexpr std::chrono::milliseconds pause_without_descriptors{100};
 
-class descriptor {
- public:
-  explicit descriptor(int fd = -1) noexcept : fd_(fd) {}
-  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  descriptor& operator=(descriptor&& other) noexcept {
-    if (this != &other) {
-      reset();
-      fd_ = std::exchange(other.fd_, -1);
-    }
-    return *this;
+endpoint address_of(const sockaddr_storage& bound) {
+  char host[INET6_ADDRSTRLEN] = {};
+  endpoint found;
+  if (bound.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(bound);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+    found.port = ntohs(v6.sin6_port);
+  } else {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(bound);
+    ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+    found.port = ntohs(v4.sin_port);
   }
-  ~descriptor() { reset(); }
-  void reset() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
+  found.host = host;
+  return found;
+}
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 
@@ -64,7 +62,7 @@ struct connection {
     reading,    ///< the next head
     lingering,  ///< answered and closed by us; what the client still sends is read, or it would lose the answer
   };
-  descriptor socket;
+  unique_fd socket;
   std::string buffer;
   phase state = phase::reading;
   clock_type::time_point deadline;
@@ -240,20 +238,31 @@ class http_server::impl {
       return std::make_error_code(std::errc::address_not_available);
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
 
-    descriptor socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    unique_fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return last_error();
     const int on = 1;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (::bind(socket.get(), found->ai_addr, found->ai_addrlen) != 0 || ::listen(socket.get(), 128) != 0) return last_error();
 
+    if (const auto error = adopt(std::move(socket))) return error;
+    address_.host = where.host;  // as it was asked for, which may be a name
+    return {};
+  }
+
+  std::error_code adopt(unique_fd socket) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    ::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
     sockaddr_storage bound{};
-    socklen_t size = sizeof bound;
+    size = sizeof bound;
     if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return last_error();
-    address_ = where;
-    address_.port = ntohs(bound.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(bound).sin6_port
-                                                      : reinterpret_cast<sockaddr_in&>(bound).sin_port);
+    if (!listens || (bound.ss_family != AF_INET && bound.ss_family != AF_INET6))
+      return std::make_error_code(std::errc::invalid_argument);
+    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+    ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC);
+    address_ = address_of(bound);
     listener_ = std::move(socket);
-    wake_ = descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    wake_ = unique_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     return wake_ ? std::error_code{} : last_error();
   }
 
@@ -262,6 +271,17 @@ class http_server::impl {
   void start() {
     workers_.emplace_back([this] { work(); });
     gatherer_ = std::thread([this] { gather(); });
+  }
+
+  [[nodiscard]] unique_fd listener() const {
+    unique_fd copy(::fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!copy) throw std::system_error(last_error());
+    return copy;
+  }
+
+  void retire() {
+    retiring_ = true;
+    wake();
   }
 
   void stop() {
@@ -375,6 +395,11 @@ class http_server::impl {
       for (auto& each : idle_) dispatch_if_complete(each);
       std::erase(idle_, nullptr);
 
+      if (retiring_) {
+        listener_.reset();
+        std::erase_if(idle_, [](const auto& each) { return each->served > 0 && says_nothing(*each); });
+      }
+
       const auto now = clock_type::now();
       const bool may_accept = now >= accept_again_;
       entries.assign({{wake_.get(), POLLIN, 0}, {may_accept ? listener_.get() : -1, POLLIN, 0}});
@@ -400,7 +425,7 @@ class http_server::impl {
   }
 
   void accept_one(std::size_t busy) {
-    descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    unique_fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {
       const bool nothing_wrong = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
       if (!nothing_wrong) accept_again_ = clock_type::now() + pause_without_descriptors;
@@ -454,6 +479,12 @@ class http_server::impl {
   void start_worker() try {
     workers_.emplace_back([this] { work(); });
   } catch (const std::system_error&) {
+  }
+
+  static bool says_nothing(const connection& each) {
+    char byte;
+    return each.state == connection::phase::reading && each.buffer.empty() &&
+           ::recv(each.socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
   }
 
   void expire(connection_ptr& each) {
@@ -515,7 +546,7 @@ class http_server::impl {
     each.buffer.erase(0, length);
     ++each.served;
     // After a body the connection is not used again: where an unread body ends would have to be guessed.
-    const bool keep = head.keep_alive && !head.has_body && each.served < limits_.requests;
+    const bool keep = head.keep_alive && !head.has_body && each.served < limits_.requests && !retiring_;
     exchange_stream stream(each.socket.get(), head.text, each.buffer, head.has_body,
                            {limits_.body, limits_.answer, 8 * body_bytes});
     served_here = &stream;
@@ -540,13 +571,14 @@ class http_server::impl {
   http_guard guard_;
   std::vector<one_route> routes_;
   endpoint address_;
-  descriptor listener_;
-  descriptor wake_;
+  unique_fd listener_;
+  unique_fd wake_;
 
   // Of the gathering thread.
   std::vector<connection_ptr> idle_;
   clock_type::time_point accept_again_{};
   std::thread gatherer_;
+  std::atomic<bool> retiring_{false};
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
@@ -567,8 +599,11 @@ void http_server::set_guard(http_guard guard) { impl_->set_guard(std::move(guard
 std::vector<std::pair<std::string, std::string>> http_server::routes() const { return impl_->routes(); }
 std::vector<std::pair<int, std::uint64_t>> http_server::answered() const { return impl_->answered(); }
 std::error_code http_server::bind(const endpoint& where) { return impl_->bind(where); }
+std::error_code http_server::adopt(unique_fd listening) { return impl_->adopt(std::move(listening)); }
 endpoint http_server::address() const { return impl_->address(); }
 void http_server::start() { impl_->start(); }
+unique_fd http_server::listener() const { return impl_->listener(); }
+void http_server::retire() { impl_->retire(); }
 void http_server::stop() { impl_->stop(); }
 
 }  // namespace stratumproxyd

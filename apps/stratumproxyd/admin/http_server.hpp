@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <stratumproxy/unique_fd.hpp>
+
 #include "admin/http.hpp"
 #include "admin/request_head.hpp"
 #include "endpoint.hpp"
@@ -49,8 +51,15 @@ class http_server {
 
   /// Binds and listens; start() begins to answer. Port 0 picks a free one.
   [[nodiscard]] std::error_code bind(const endpoint& where);
+  /// Instead: a socket that listens already. invalid_argument when it does not.
+  [[nodiscard]] std::error_code adopt(stratumproxy::unique_fd listening);
   [[nodiscard]] endpoint address() const;
   void start();
+  /// What it listens on, as a descriptor of one's own, for another process to go on with; both take requests until retire(). Throws
+  /// std::system_error when there is no descriptor left.
+  [[nodiscard]] stratumproxy::unique_fd listener() const;
+  /// Takes no new connections. Those that are there get the answer to the request that they make at this moment, and are closed.
+  void retire();
   /// Ends every connection; returns when no handler runs any more. Idempotent.
   void stop();
 

@@ -468,6 +468,11 @@ void sql_store::hold_tag(std::string_view tag) {
   tables_of(proxy).read(patience, [](sql_session& session) { (void)session.query("SELECT 1"); });
 }
 
+void sql_store::release_tag(std::string_view tag) {
+  const std::lock_guard guard(totals_mutex_);
+  held_.erase(std::string(tag));
+}
+
 database& sql_store::tables_of(const std::string& tag) {
   const std::lock_guard guard(totals_mutex_);
   const auto held = held_.find(tag);

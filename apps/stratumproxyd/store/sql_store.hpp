@@ -47,6 +47,7 @@ class sql_store final : public store {
                                 const std::function<void(const stratumproxy::algorithm::info&)>& check) override;
   import_result import_tables(const author& by, const table_import& rows) override;
   void hold_tag(std::string_view tag) override;
+  void release_tag(std::string_view tag) override;
   /// When it throws, the deltas may be in the tables or not; totals() then tells, for it waits out (throws
   /// store_unavailable during) a transaction whose end is not decided yet. One writer a tag.
   void add_totals(std::string_view tag, std::span<const total_record> deltas, moment now) override;

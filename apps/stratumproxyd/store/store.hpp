@@ -247,10 +247,12 @@ class store {
   /// All rows or none, in one transaction; algorithms first. Outcomes as above; here the edits make the sources, too.
   virtual import_result import_tables(const author& by, const table_import& rows) = 0;
 
-  /// Makes this store the only one, in all processes, that can hold `tag`, until it is destroyed. When the connection that
+  /// Makes this store the only one, in all processes, that can hold `tag`, until it is released or destroyed. When the connection that
   /// stands for it is lost, the next use of the tag takes it again; a call when it is held only asks. After the first call,
   /// totals() and add_totals() of that tag work while it is held. Throws tag_taken.
   virtual void hold_tag(std::string_view tag) = 0;
+  /// Another store may hold the tag from now on. Nothing else of this tag may be under way.
+  virtual void release_tag(std::string_view tag) = 0;
   /// Adds to the totals under `tag`, and to the history in the period of `now`, all in one transaction.
   virtual void add_totals(std::string_view tag, std::span<const total_record> deltas, moment now) = 0;
   virtual std::vector<total_record> totals(std::string_view tag) = 0;

@@ -14,9 +14,14 @@
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/result.hpp"
 #include "stratumproxy/session_store.hpp"
+#include "stratumproxy/unique_fd.hpp"
 #include "stratumproxy/version.hpp"
 
 namespace stratumproxy {
+
+/// TCP sockets that listen already, for each listener of the options in their order. There may be any number for one, made by a service manager
+/// or by the proxy whose place is taken; a listener with none binds its address.
+using listening_sockets = std::vector<std::vector<unique_fd>>;
 
 /// A Stratum proxy on threads of its own. Any number of them fit in one process.
 ///
@@ -31,12 +36,18 @@ class proxy {
   proxy& operator=(const proxy&) = delete;
 
   /// Binds and starts the shards. An empty code, or why not: bad_address (also of a proxy_protocol_from), address_in_use, or the
-  /// system's error.
-  [[nodiscard]] std::error_code start();
+  /// system's error. Of `inherited` sockets each is served, whatever address the options give to its listener; invalid_argument when one
+  /// of them does not listen on TCP, or there are some for more listeners than the options have.
+  [[nodiscard]] std::error_code start(listening_sockets inherited = {});
   /// The bound address, HOST:PORT, once started; of several the first.
   [[nodiscard]] std::string address() const;
   /// All of them, that of options::address first and those of options::more_listeners behind it.
   [[nodiscard]] std::vector<std::string> addresses() const;
+  /// What it listens on, as descriptors of one's own, for another process to go on with. Both accept until stop_accepting(); who connects
+  /// meanwhile is served by either, and nobody is refused. Empty when not running. Throws std::system_error when there are no descriptors left.
+  [[nodiscard]] listening_sockets listeners() const;
+  /// Nobody new is accepted, and the workers mine on. Does not wait.
+  void stop_accepting();
   /// Stops accepting and reading, answers what arrived, closes each worker; returns when all are gone or the time is
   /// over. True when nothing was left.
   bool drain(std::chrono::milliseconds limit);

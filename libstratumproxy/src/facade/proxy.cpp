@@ -29,7 +29,7 @@ struct proxy::impl {
   impl(options given, account_source& from, log_sink& to, metrics::sink* listener, line_tap* hears, session_store* records)
       : accounts(from), log(to), sink(listener), tap(hears), sessions(records), config(std::move(given)) {}
 
-  std::error_code start();
+  std::error_code start(listening_sockets inherited);
   void stop_listening();
   void stop();
   template <class T, class... Details>
@@ -49,11 +49,11 @@ struct proxy::impl {
   std::vector<std::unique_ptr<net::shard_thread>> shards;
 };
 
-std::error_code proxy::impl::start() try {
+std::error_code proxy::impl::start(listening_sockets inherited) try {
   const std::lock_guard lock(mutex);
   if (shell) return {};
   const unsigned count = shard_count(config);
-  auto bound = facade::listening::open(config, count);
+  auto bound = facade::listening::open(config, count, std::move(inherited));
   if (!bound) return bound.error();
 
   auto common = std::make_unique<net::shell>(config, accounts, log, sink, tap, sessions);
@@ -96,7 +96,7 @@ proxy::proxy(options config, account_source& accounts, log_sink& log, metrics::s
 
 proxy::~proxy() { stop(); }
 
-std::error_code proxy::start() { return impl_->start(); }
+std::error_code proxy::start(listening_sockets inherited) { return impl_->start(std::move(inherited)); }
 
 std::string proxy::address() const {
   const std::lock_guard lock(impl_->mutex);
@@ -106,6 +106,17 @@ std::string proxy::address() const {
 std::vector<std::string> proxy::addresses() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->open.addresses();
+}
+
+listening_sockets proxy::listeners() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->shell ? impl_->open.duplicates() : listening_sockets{};
+}
+
+void proxy::stop_accepting() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->open.close();
+  for (const auto& shard : impl_->shards) shard->stop_accepting();
 }
 
 bool proxy::drain(std::chrono::milliseconds limit) try {

@@ -126,7 +126,7 @@ void shard::on_miners(listener& from) {
   wake_up([&] { from.accept_some(now_); });
 }
 
-void shard::close_listeners() noexcept {
+void shard::stop_accepting() noexcept {
   for (const auto& from : listeners_) from->close();
 }
 
@@ -471,7 +471,7 @@ void shard::share_checked(session::check_id check, const result<algorithm::proof
 }
 
 void shard::drain(shard_task done) {
-  close_listeners();
+  stop_accepting();
   close_unannounced();
   manager_->drain(now_);
   drain_waiters_.push_back(std::move(done));
@@ -502,7 +502,7 @@ void shard::add_own_events(metrics::snapshot& to) const {
 
 void shard::stop() {
   stopped_ = true;
-  close_listeners();
+  stop_accepting();
   close_unannounced();
   timer_.cancel();
   if (mail_ready_.is_open()) mail_ready_.release();

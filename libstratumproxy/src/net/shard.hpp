@@ -64,6 +64,8 @@ class shard final : public session::session_host, public std::enable_shared_from
   void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
   void share_checked(session::check_id check, const result<algorithm::proof>& outcome);
   void arrive(migrant who);
+  /// Nobody new comes; who was accepted and has not said yet who he is still may.
+  void stop_accepting() noexcept;
   /// `done` is called once no worker is left; destroyed without it if the shard is stopped before.
   void drain(shard_task done);
   [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything) const;
@@ -104,7 +106,6 @@ class shard final : public session::session_host, public std::enable_shared_from
   [[nodiscard]] const options& config() const noexcept { return manager_->config(); }
   void set_sweep_interval();
   [[nodiscard]] std::size_t output_limit(side peer) const noexcept;
-  void close_listeners() noexcept;
   void close_unannounced() noexcept;
 
   void await_header(const connection::pointer& who);

@@ -36,6 +36,10 @@ void shard_thread::start() {
   });
 }
 
+void shard_thread::stop_accepting() {
+  impl_->mail->post([](shard& self) { self.stop_accepting(); });
+}
+
 std::future<void> shard_thread::drain() {
   std::promise<void> done;
   auto drained = done.get_future();

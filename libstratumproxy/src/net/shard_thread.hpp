@@ -26,6 +26,7 @@ class shard_thread {
   shard_thread& operator=(const shard_thread&) = delete;
 
   void start();
+  void stop_accepting();
   /// Ready when no worker is left.
   [[nodiscard]] std::future<void> drain();
   [[nodiscard]] std::future<metrics::snapshot> snapshot(metrics::scope what);

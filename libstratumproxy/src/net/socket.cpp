@@ -1,5 +1,6 @@
 #include "net/socket.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -27,6 +28,17 @@ result<unique_fd> tcp_socket(int family) {
 // What the kernel holds back for a miner that does not read. Left to itself it grows to megabytes for each of them.
 constexpr int miner_send_buffer = 64 * 1024;
 
+void set_listening_options(int socket) noexcept {
+  set_connection_options(socket);
+  set_option(socket, SOL_SOCKET, SO_SNDBUF, miner_send_buffer);
+}
+
+int option_of(int socket, int name) noexcept {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : 0;
+}
+
 }  // namespace
 
 void set_connection_options(int socket) noexcept {
@@ -53,8 +65,7 @@ result<std::vector<unique_fd>> listen_on(endpoint address, unsigned count) {
     // succeed and silently divide the miners.
     if (i > 0) set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (address.family() == AF_INET6 && address.is_unspecified()) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-    set_connection_options(fd);
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, miner_send_buffer);
+    set_listening_options(fd);
     if (::bind(fd, address.data(), address.size()) != 0) return last_error();
     if (::listen(fd, SOMAXCONN) != 0) return last_error();
     if (i == 0) {
@@ -66,6 +77,16 @@ result<std::vector<unique_fd>> listen_on(endpoint address, unsigned count) {
     sockets.push_back(std::move(*socket));
   }
   return sockets;
+}
+
+std::error_code adopt_listening(int socket) noexcept {
+  const bool listens = option_of(socket, SO_ACCEPTCONN) == 1 && option_of(socket, SO_PROTOCOL) == IPPROTO_TCP;
+  if (!listens) return std::make_error_code(std::errc::invalid_argument);
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0 || ::fcntl(socket, F_SETFD, FD_CLOEXEC) != 0) return last_error();
+  set_listening_options(socket);
+  if (::listen(socket, SOMAXCONN) != 0) return last_error();
+  return {};
 }
 
 result<unique_fd> start_connect(const endpoint& to) {

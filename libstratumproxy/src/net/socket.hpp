@@ -21,6 +21,9 @@ void set_readable_from(int socket, std::size_t bytes) noexcept;
 /// free one for all. address_in_use when anybody else listens there, another proxy of the same user included.
 [[nodiscard]] result<std::vector<unique_fd>> listen_on(endpoint address, unsigned count);
 
+/// Makes a listening socket of somebody else's one as listen_on() makes them. invalid_argument when it does not listen on TCP.
+[[nodiscard]] std::error_code adopt_listening(int socket) noexcept;
+
 /// Starts a non-blocking connect. The error of the attempt if it failed at once.
 [[nodiscard]] result<unique_fd> start_connect(const endpoint& to);
 /// What became of it, once the socket is writable: an empty code when it is connected.

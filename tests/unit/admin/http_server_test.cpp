@@ -331,3 +331,37 @@ TEST_CASE("a route may take larger bodies than others do") {
   CHECK(body_of(web.client().ask(chunked + chunk(std::string(150'000, 'x')) + "0\r\n\r\n")) == "150000");
   CHECK(status_of(web.client().ask(chunked + chunk(std::string(200'001, 'x')) + "0\r\n\r\n")) == 413);
 }
+
+TEST_CASE("another server goes on with the socket, and the one before answers whom it has") {
+  http_server next;
+  next.route("GET", "/page", [](const http_request&) { return http_response{200, "the next page", "text/plain", {}}; });
+  served web;
+  const auto port = web.server.address().port;
+  auto kept = web.client(), silent = web.client();
+  CHECK(body_of(kept.ask(get("/page"))) == "the page");
+  auto asking = web.client();
+  REQUIRE(asking.send("GET /page HTTP/1.1\r\n"));
+  REQUIRE(body_of(web.client().ask(get("/page"))) == "the page");  // those before are accepted by then
+  REQUIRE_FALSE(next.adopt(web.server.listener()));
+  CHECK(next.address().text() == web.server.address().text());
+  web.server.retire();
+  CHECK(kept.is_closed());
+  raw_http waits(port);
+  next.start();
+  REQUIRE(waits.send(get("/page")));
+  CHECK(body_of(waits.answer()) == "the next page");
+  REQUIRE(asking.send("Host: a\r\n\r\n"));
+  const auto answer = asking.answer();
+  CHECK(body_of(answer) == "the page");
+  CHECK(answer.find("Connection: close") != std::string::npos);
+  REQUIRE(silent.send(get("/page")));
+  CHECK(body_of(silent.answer()) == "the page");
+  web.server.stop();
+  CHECK(body_of(raw_http(port).ask(get("/page"))) == "the next page");
+}
+
+TEST_CASE("what does not listen is no server's socket") {
+  http_server server;
+  CHECK(server.adopt(stratumproxy::unique_fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))) == std::errc::invalid_argument);
+  CHECK(server.adopt(stratumproxy::unique_fd()));
+}

@@ -110,6 +110,9 @@ registrations_burst = 34
 failed_logins_per_minute = 35
 failed_logins_burst = 36
 audit_days = 37
+[handover]
+socket = "/run/h"
+drain_seconds = 38
 [db]
 url = "postgresql://h/d"
 migrations = "/m"
@@ -203,6 +206,9 @@ TEST_CASE("every key is taken from the file") {
   CHECK_FALSE(settings.file.watch);
   CHECK(settings.proxy.address == "0.0.0.0:1");
   CHECK(settings.proxy.threads == 3);
+  CHECK(settings.handover.socket == "/run/h");
+  CHECK(settings.handover.drain == 38s);
+  CHECK_FALSE(settings.handover.take_over);
   CHECK(settings.proxy.proxy_protocol_from == std::vector<std::string>{"10.0.0.5"});
   REQUIRE(settings.proxy.more_listeners.size() == 2);
   CHECK(settings.proxy.more_listeners[0].address == "[::]:3");
@@ -297,11 +303,14 @@ TEST_CASE("every key is taken from the file") {
 TEST_CASE("flags win over the file") {
   const directory temporary;
   const auto file = temporary.file("[stratum]\naddr = \"127.0.0.1:1\"\n[metrics]\ntag = \"file\"\n[log]\nlevel = \"error\"\n");
-  const auto settings = parse({"--config", file.c_str(), "--metrics.tag", "flag", "--log.level=debug", "--threads", "2"}).settings;
+  const auto settings = parse({"--config", file.c_str(), "--metrics.tag", "flag", "--log.level=debug", "--threads", "2", "--takeover",
+                               "--drain-seconds", "0.5"}).settings;
   CHECK(settings.proxy.address == "127.0.0.1:1");
   CHECK(settings.metrics.tag == "flag");
   CHECK(settings.log.level == stratumproxy::log_level::debug);
   CHECK(settings.proxy.threads == 2);
+  CHECK(settings.handover.take_over);
+  CHECK(settings.handover.drain == 500ms);
 }
 
 TEST_CASE("an empty file changes nothing") {

@@ -308,3 +308,74 @@ TEST_CASE("another interval counts at once, for the time that is waited, too") {
   flusher.set_interval(std::chrono::milliseconds(1));
   CHECK(flushed.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
 }
+
+TEST_CASE("after the tag is released a successor gets what comes up, and the database nothing") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  REQUIRE(flusher.release());
+  CHECK(sent(bench.database.totals("tag"), "a") == 5);
+  std::vector<total_record> given;
+  bool is_there = true;
+  flusher.give_to([&](const total_record& row) {
+    if (is_there) given.push_back(row);
+    return is_there;
+  });
+  CHECK(flusher.flush());
+  CHECK(given.empty());
+  bench.count("a", 2);
+  bench.count("b", 1);
+  CHECK(flusher.flush());
+  CHECK(flusher.flush());
+  CHECK(given.size() == 2);
+  CHECK(sent(given, "a") == 2);
+  CHECK(sent(given, "b") == 1);
+  CHECK(sent(bench.database.totals("tag"), "a") == 5);
+
+  // It wrote them, and more of its own, and ended.
+  for (auto& row : given) row.shares.sent += 10;
+  bench.database.add_totals("tag", given, bench.time);
+  is_there = false;
+  bench.count("a", 3);
+  bench.database.taken = true;
+  CHECK_FALSE(flusher.flush());
+  bench.database.taken = false;
+  CHECK(flusher.flush());
+  CHECK(sent(bench.database.totals("tag"), "a") == 5 + 12 + 3);
+  CHECK(sent(bench.database.totals("tag"), "b") == 11);
+  CHECK(sent(flusher.committed(), "a") == 20);
+}
+
+TEST_CASE("a tag is not released while the totals cannot be written") {
+  bench bench;
+  auto flusher = bench.make();
+  bench.count("a", 5);
+  bench.database.down = true;
+  CHECK_FALSE(flusher.release());
+  bench.database.down = false;
+  CHECK(flusher.release());
+  // Nobody took it: the next flush does.
+  bench.count("a", 1);
+  CHECK(flusher.flush());
+  CHECK(sent(bench.database.totals("tag"), "a") == 6);
+}
+
+TEST_CASE("a flusher that was stopped can be started again") {
+  bench bench;
+  std::atomic<int> flushes{0};
+  std::mutex mutex;
+  std::condition_variable changed;
+  auto flusher = bench.make();
+  for (int round = 1; round <= 2; ++round) {
+    flusher.start(std::chrono::milliseconds(1), [&] {
+      const std::lock_guard lock(mutex);
+      ++flushes;
+      changed.notify_all();
+    });
+    std::unique_lock lock(mutex);
+    const int before = flushes;
+    CHECK(changed.wait_for(lock, std::chrono::seconds(10), [&] { return flushes > before; }));
+    lock.unlock();
+    flusher.stop();
+  }
+}

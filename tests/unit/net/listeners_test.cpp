@@ -211,3 +211,69 @@ TEST_CASE("a worker that comes back to another shard is still known by the addre
   }
   CHECK(count(served.snapshot(), "sessions_handed_over") == 1);
 }
+
+TEST_CASE("sockets that listen already are served, however many there are for the shards", "[loopback]") {
+  const unsigned shards = GENERATE(1u, 2u, 3u);
+  CAPTURE(shards);
+  house at;
+  at.config.threads = shards;
+  at.config.address = "127.0.0.1:1";  // which it does not bind
+  at.config.more_listeners = {{.address = "127.0.0.1:0", .proxy_protocol_from = {}}};
+  auto made = listen_on(*endpoint::literal("127.0.0.1", 0), 2);
+  REQUIRE(made);
+  const auto address = endpoint::local_of(made->front().get())->text();
+  peer early = peer::to(address);
+  listening_sockets inherited;
+  inherited.push_back(std::move(*made));
+  proxy served(at.config, at.accounts, at.log);
+  REQUIRE_FALSE(served.start(std::move(inherited)));
+  CHECK(served.address() == address);
+  REQUIRE(served.addresses().size() == 2);
+  log_in(early);
+  // The kernel spreads them over both sockets: that all of 32 fall on one does not happen.
+  std::vector<peer> miners;
+  for (int i = 0; i < 32; ++i) {
+    miners.push_back(peer::to(i % 2 == 0 ? address : served.addresses()[1]));
+    log_in(miners.back());
+  }
+  CHECK(served.snapshot().connections == 33);
+}
+
+TEST_CASE("a proxy goes on with another one's sockets, and whoever waits to be accepted is served", "[loopback]") {
+  house at, next;
+  proxy old(at.config, at.accounts, at.log);
+  CHECK(old.listeners().empty());
+  REQUIRE_FALSE(old.start());
+  peer staying = peer::to(old.address());
+  log_in(staying);
+  auto sockets = old.listeners();
+  REQUIRE(sockets.size() == 1);
+  CHECK(sockets[0].size() == 2);
+  old.stop_accepting();
+  (void)old.snapshot();  // answered after the shards had it
+  peer waits = peer::to(old.address());
+  next.config.threads = 3;
+  proxy served(next.config, next.accounts, next.log);
+  REQUIRE_FALSE(served.start(std::move(sockets)));
+  CHECK(served.address() == old.address());
+  log_in(waits);
+  CHECK(served.snapshot().connections == 1);
+  CHECK(old.snapshot().connections == 1);
+  old.stop();
+  for (int i = 0; i < 16; ++i) {
+    peer miner = peer::to(served.address());
+    log_in(miner);
+  }
+}
+
+TEST_CASE("what does not listen cannot be inherited, and neither can more than there are listeners", "[loopback]") {
+  house at;
+  proxy served(at.config, at.accounts, at.log);
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    listening_sockets plain(1);
+    plain[0].emplace_back(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
+    CHECK(served.start(std::move(plain)) == std::errc::invalid_argument);
+  }
+  CHECK(served.start(listening_sockets(2)) == std::errc::invalid_argument);
+  REQUIRE_FALSE(served.start(listening_sockets(1)));
+}

@@ -64,6 +64,7 @@ class scripted_store final : public store {
   registration remove_algorithm(const author&, std::string_view, const std::function<void(const stratumproxy::algorithm::info&)>&) override { return {}; }
   import_result import_tables(const author&, const table_import&) override { return {}; }
   void hold_tag(std::string_view) override {}
+  void release_tag(std::string_view) override {}
   void add_totals(std::string_view, std::span<const total_record>, moment) override {}
   std::vector<history_point> history(const history_filter&) override { return {}; }
   void tend_history(moment, std::chrono::hours) override {}

@@ -578,6 +578,18 @@ TEST_CASE("a tag belongs to one store at a time, and to the next one when that e
   CHECK(second->totals("a").size() == 1);
 }
 
+TEST_CASE("a tag that is released is another store's, and can be had again") {
+  const test_database database(GENERATE(from_range(store_test::kinds())));
+  const auto first = database.open(), second = database.open();
+  first->release_tag("a");  // which it has not
+  first->hold_tag("a");
+  first->release_tag("a");
+  CHECK(store_test::held_within(*second, "a", 10s));
+  CHECK_THROWS_AS(first->hold_tag("a"), tag_taken);
+  second->release_tag("a");
+  CHECK(store_test::held_within(*first, "a", 10s));
+}
+
 TEST_CASE("databases know nothing of each other's tags") {
   const auto kind = GENERATE(from_range(store_test::kinds()));
   const test_database one(kind), other(kind);

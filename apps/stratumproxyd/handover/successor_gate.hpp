@@ -1,0 +1,70 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <stratumproxy/log.hpp>
+#include <stratumproxy/unique_fd.hpp>
+
+#include "handover/unix_channel.hpp"
+#include "store/store.hpp"
+
+namespace stratumproxyd {
+
+/// What the running daemon does when another one takes its place; called on the gate's thread.
+class handover_host {
+ public:
+  struct offer {
+    std::string address;  ///< as the configuration has it
+    std::vector<stratumproxy::unique_fd> sockets;
+  };
+  virtual ~handover_host() = default;
+  [[nodiscard]] virtual std::vector<offer> stratum_sockets() = 0;
+  [[nodiscard]] virtual offer web_socket() = 0;
+  [[nodiscard]] virtual std::string tag() = 0;
+  /// Writes the totals, and lets go of the tag. False: it could not, and keeps it.
+  [[nodiscard]] virtual bool release_tag() = 0;
+  /// The other one gave up: the tag is needed again.
+  virtual void keep_tag() = 0;
+  /// The other one serves. No new miners, no new requests.
+  virtual void retire(bool has_released_tag) = 0;
+  /// After it has retired: the other one has ended.
+  virtual void successor_ended() = 0;
+};
+
+/// Where a successor may ask for this daemon's place; predecessor.hpp has what is said. One at a time.
+class successor_gate {
+ public:
+  /// Nobody is answered before start(). Throws std::runtime_error with one actionable line. The host is borrowed.
+  successor_gate(const std::filesystem::path& socket, handover_host& host, stratumproxy::log_sink& log);
+  ~successor_gate();  ///< stops
+
+  void start();
+  /// Gives shares to the successor, who counts them. False when it is gone. From any one thread.
+  [[nodiscard]] bool send(const total_record& row);
+  /// Nobody may ask any more, and the successor is told the end. Idempotent.
+  void stop();
+
+ private:
+  void run();
+  /// True when the other one has taken the place.
+  bool hand_over(unix_channel& channel);
+  bool send_sockets(unix_channel& channel);
+  void tell(stratumproxy::log_level level, std::string_view event, std::string_view detail);
+
+  handover_host& host_;
+  stratumproxy::log_sink& log_;
+  unix_listener listener_;
+  std::mutex mutex_;  // guards the two
+  std::shared_ptr<unix_channel> channel_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace stratumproxyd

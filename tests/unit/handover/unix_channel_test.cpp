@@ -1,0 +1,111 @@
+#include "handover/unix_channel.hpp"
+
+#include <sys/stat.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+using namespace stratumproxyd;
+using stratumproxy::unique_fd;
+
+namespace {
+
+struct directory {
+  std::filesystem::path path;
+  directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "spx-channel-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()));
+    path = name;
+  }
+  ~directory() { std::filesystem::remove_all(path); }
+  [[nodiscard]] std::filesystem::path socket() const { return path / "socket"; }
+};
+
+std::vector<unique_fd> descriptors(std::size_t count) {
+  std::vector<unique_fd> made;
+  for (std::size_t i = 0; i < count; ++i) made.emplace_back(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return made;
+}
+
+ino_t inode_of(int fd) {
+  struct stat info {};
+  REQUIRE(::fstat(fd, &info) == 0);
+  return info.st_ino;
+}
+
+struct pair {
+  directory at;
+  unix_listener listener{at.socket()};
+  unix_channel one = *unix_channel::to(at.socket());
+  unix_channel other = *listener.accept();
+};
+
+}  // namespace
+
+TEST_CASE("words and descriptors come as they were sent, each message for itself") {
+  pair ends;
+  CHECK(ends.one.is_trusted());
+  CHECK(ends.other.is_trusted());
+  const auto sent = descriptors(unix_channel::most_descriptors);
+  REQUIRE(ends.one.send(std::vector<std::string>{"take", "", "a b\n"}));
+  REQUIRE(ends.one.send(std::vector<std::string>{"sockets"}, sent));
+  const auto first = ends.other.receive();
+  REQUIRE(first);
+  CHECK(first->words == std::vector<std::string>{"take", "", "a b\n"});
+  CHECK(first->descriptors.empty());
+  const auto second = ends.other.receive();
+  REQUIRE(second);
+  CHECK(second->words == std::vector<std::string>{"sockets"});
+  REQUIRE(second->descriptors.size() == sent.size());
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    CHECK(second->descriptors[i].get() != sent[i].get());
+    CHECK(inode_of(second->descriptors[i].get()) == inode_of(sent[i].get()));
+  }
+}
+
+TEST_CASE("the end of the other side, and of the patience, is seen") {
+  pair ends;
+  ends.other.set_patience(std::chrono::milliseconds(1));
+  CHECK_FALSE(ends.other.receive());
+  ends.other.set_patience(std::chrono::milliseconds(0));
+  REQUIRE(ends.one.send(std::vector<std::string>{"last"}));
+  ends.one.end();
+  CHECK(ends.other.receive());
+  CHECK_FALSE(ends.other.receive());
+  CHECK_FALSE(ends.other.send(std::vector<std::string>{"too late"}));
+}
+
+TEST_CASE("who stops listening still gets what was sent before, and the sender learns of it") {
+  pair ends;
+  REQUIRE(ends.one.send(std::vector<std::string>{"before"}));
+  ends.other.end_input();
+  CHECK_FALSE(ends.one.send(std::vector<std::string>{"after"}));
+  const auto got = ends.other.receive();
+  REQUIRE(got);
+  CHECK(got->words.front() == "before");
+  CHECK_FALSE(ends.other.receive());
+}
+
+TEST_CASE("a socket is its user's alone, and takes the place of the one before") {
+  const directory at;
+  CHECK_FALSE(unix_channel::to(at.socket()));
+  unix_listener first(at.socket());
+  struct stat info {};
+  REQUIRE(::stat(at.socket().c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  const unix_listener second(at.socket());
+  CHECK(std::distance(std::filesystem::directory_iterator(at.path), {}) == 1);
+  std::thread waits([&] { CHECK_FALSE(first.accept()); });
+  first.end();
+  waits.join();
+  CHECK(unix_channel::to(at.socket()));
+  CHECK_THROWS_AS(unix_listener(at.path / "none" / "socket"), std::system_error);
+  CHECK_THROWS_AS(unix_listener(std::string(200, 'x')), std::system_error);
+}
