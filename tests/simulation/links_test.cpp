@@ -399,8 +399,9 @@ TEST_CASE("connections to one pool are paced") {
 }
 
 TEST_CASE("a worker hears something every 50 s: difficulty, then the last job, same id, not clean") {
-  house here;
-  here.all.config.upstream.silence = 1h;
+  stratumproxy::options with;
+  with.upstream.silence = 1h;
+  house here(3, with);
   auto worker = here.mining();
   here.all.run_for(51s);
   REQUIRE(worker->jobs.size() == 2);

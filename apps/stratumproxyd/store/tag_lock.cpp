@@ -10,6 +10,7 @@
 namespace stratumproxyd {
 namespace {
 
+constexpr int attempts = 3;
 constexpr const char* key = "hashtextextended(concat('stratumproxy totals ', current_schema(), ' ', $1::text), 0)";
 
 }  // namespace
@@ -24,19 +25,24 @@ void tag_lock::take(pqxx::connection& link) const {
       "('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '2'), ('tcp_user_timeout', '8000')) AS wanted (name, value) "
       "JOIN pg_settings USING (name)",
       owner_);
-  const auto taken = session.exec_params(fmt::format("SELECT pg_try_advisory_lock({})", key), tag_);
-  if (!taken[0][0].as<bool>()) refuse(session);
+  // A connection of ours that died may let go of it between the question and the look at who has it: then it is to be had now.
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const auto taken = session.exec_params(fmt::format("SELECT pg_try_advisory_lock({})", key), tag_);
+    if (taken[0][0].as<bool>()) return;
+    refuse_if_held(session);
+  }
+  throw store_unavailable(fmt::format("whoever had the tag {} cannot be seen", tag_));
 }
 
-void tag_lock::refuse(pqxx::transaction_base& look) const {
+void tag_lock::refuse_if_held(pqxx::transaction_base& look) const {
   const auto holders = look.exec_params(
       fmt::format("SELECT pid, application_name, host(client_addr), to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS') "
                   "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
                   "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
                   "AND (classid::bigint << 32 | objid::bigint) = {}", key),
       tag_);
-  // It may have been let go of between the two statements; or a connection of ours died, and the server has not buried it yet.
-  if (holders.empty()) throw tag_taken(fmt::format("another stratumproxyd of this database had the tag {} a moment ago", tag_));
+  if (holders.empty()) return;
+  // It died, and the server has not buried it yet.
   if (holders[0][1].c_str() == owner_)
     throw store_unavailable(fmt::format("an earlier connection of this proxy still has the tag {}", tag_));
   const auto text = [&](int column) { return holders[0][column].is_null() ? "?" : holders[0][column].c_str(); };

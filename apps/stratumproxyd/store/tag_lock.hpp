@@ -13,11 +13,11 @@ class tag_lock {
   explicit tag_lock(std::string tag);
 
   /// Takes it for the rest of this connection's life, and makes the server notice within 8 s when our host is lost. Throws
-  /// tag_taken, which says who has it, store_unavailable when it is a former connection of this object, or pqxx::failure.
+  /// tag_taken, which says who has it, store_unavailable when it is a former connection of this object or nobody who can be seen, or pqxx::failure.
   void take(pqxx::connection& link) const;
 
  private:
-  [[noreturn]] void refuse(pqxx::transaction_base& look) const;
+  void refuse_if_held(pqxx::transaction_base& look) const;
 
   std::string tag_;
   std::string owner_;  // how the server's list of connections names ours
