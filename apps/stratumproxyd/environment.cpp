@@ -85,7 +85,8 @@ bool is_of_a_section(std::string_view name) {
 
 [[noreturn]] void refuse_unknown(std::string_view name) {
   std::vector<std::string> known;
-  for (const auto& key : config_keys()) known.push_back(variable_of(key.name));
+  for (const auto& key : config_keys())
+    if (!key.is_repeated) known.push_back(variable_of(key.name));
   const std::vector<std::string_view> candidates(known.begin(), known.end());
   const auto meant = nearest_name(name, candidates);
   throw config_error(fmt::format("unknown environment variable {}{}", printable(name),
@@ -106,7 +107,7 @@ void apply_environment(config& settings, const char* const* variables) {
     const auto equals = entry.find('=');
     if (!entry.starts_with(prefix) || equals == std::string_view::npos) continue;
     const auto name = entry.substr(0, equals), text = entry.substr(equals + 1);
-    const auto key = std::ranges::find_if(config_keys(), [&](const config_key& one) { return variable_of(one.name) == name; });
+    const auto key = std::ranges::find_if(config_keys(), [&](const config_key& one) { return !one.is_repeated && variable_of(one.name) == name; });
     if (key == config_keys().end()) {
       if (is_of_a_section(name)) refuse_unknown(name);
       continue;

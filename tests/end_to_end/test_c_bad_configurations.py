@@ -10,7 +10,7 @@ import os
 import sqlite3
 
 from bad_inputs import entries
-from canaries import found_in
+from canaries import POOL_PASSWORD, WEB_TOKEN, found_in
 from daemon import Daemon
 from house import HouseTest, main
 from waiting import at_most
@@ -57,9 +57,9 @@ class BadConfigurations(HouseTest):
         "tls_key_mismatch": "TLS is not built yet",
     }
 
-    async def _run(self, daemon, *arguments):
+    async def _run(self, daemon, *arguments, **variables):
         process = await asyncio.create_subprocess_exec(
-            *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=daemon.directory
+            *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=daemon.directory, env=os.environ | variables
         )
         first = asyncio.create_task(process.stdout.readline())
         ended = asyncio.create_task(process.wait())
@@ -128,6 +128,34 @@ class BadConfigurations(HouseTest):
                 else:
                     self.assertEqual([file for file in self.CATALOGUE[name] if file not in played], [])
                     self.say(f"passed {name}")
+
+    async def test_the_environment(self):
+        daemon = Daemon(name="environment")
+        self.addCleanup(daemon.remove)
+        program = daemon.command()[0]
+        addresses = {"STRATUMPROXY_STRATUM_ADDR": "127.0.0.1:0", "STRATUMPROXY_WEB_ADDR": "127.0.0.1:0"}
+        ready, code, err = await self._run(
+            daemon, program, STRATUMPROXY_DB_URL="sqlite:of-the-environment.db", STRATUMPROXY_WEB_TOKEN=WEB_TOKEN, **addresses
+        )
+        self.assertEqual((ready, code), (True, 0), err)
+        self.assertTrue((daemon.directory / "of-the-environment.db").exists())
+        # A flag wins over it, and it wins over the file.
+        (daemon.directory / "x.toml").write_text('[db]\nurl = "sqlite:of-the-file.db"\n[metrics]\ntag = "of-the-file"\n', encoding="utf-8")
+        ready, code, err = await self._run(
+            daemon, program, "--config", "x.toml", "--db", "sqlite:of-the-flag.db", STRATUMPROXY_DB_URL="sqlite:never.db", **addresses
+        )
+        self.assertEqual((ready, code), (True, 0), err)
+        self.assertEqual([file.name for file in sorted(daemon.directory.glob("*.db"))], ["of-the-environment.db", "of-the-flag.db"])
+        for name, value in (
+            ("STRATUMPROXY_DB_URI", f"postgresql://proxy:{POOL_PASSWORD}@db/proxy"),
+            ("STRATUMPROXY_DB_URL", f"mysql://proxy:{POOL_PASSWORD}@db/proxy"),
+            ("STRATUMPROXY_WEB_TOKEN", "short"),
+        ):
+            with self.subTest(variable=name):
+                ready, code, err = await self._run(daemon, program, **addresses | {name: value})
+                self.assertEqual((ready, code), (False, 2), err)
+                self.assertEqual(len(err.strip().splitlines()), 1, err)
+                self.assertIn(name, err)
 
     async def test_databases(self):
         daemon = Daemon(name="database")

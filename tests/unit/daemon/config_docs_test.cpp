@@ -102,7 +102,12 @@ TEST_CASE("the example has every key, once, at its default") {
     all += line + "\n";
   }
   std::vector<std::string> known;
-  for (const auto& key : config_keys()) known.emplace_back(key.name);
+  for (const auto& key : config_keys()) {
+    CAPTURE(key.name);
+    if (!key.is_repeated) known.emplace_back(key.name);
+    else CHECK((all.find("#   [[" + std::string(key.name) + "]]\n") != std::string::npos ||
+                all.find("#   " + std::string(key.name.substr(key.name.rfind('.') + 1)) + " = ") != std::string::npos));
+  }
   std::ranges::sort(known);
   std::ranges::sort(names);
   CHECK(names == known);

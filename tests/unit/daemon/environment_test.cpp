@@ -83,6 +83,7 @@ TEST_CASE("empty variables count as none, and so do those of others") {
 
 TEST_CASE("a variable that names no key of its section is refused, with the one that was meant") {
   CHECK(error_of({"STRATUMPROXY_DB_URI=sqlite:canary"}) == "unknown environment variable STRATUMPROXY_DB_URI; did you mean STRATUMPROXY_DB_URL?");
+  CHECK(error_of({"STRATUMPROXY_STRATUM_LISTEN_ADDR=127.0.0.1:1"}).starts_with("unknown environment variable"));
   CHECK(error_of({"STRATUMPROXY_WEB_\n=canary"}).find('\n') == std::string::npos);
 }
 

@@ -223,3 +223,19 @@ TEST_CASE("workers are moved, disconnected and banned on the caller's io_context
   CHECK(ask([&](auto done) { at.served->disconnect(name, "", done); }) == 0);
   CHECK(ask([&](auto done) { at.served->move_worker(name, same, done); }) == static_cast<int>(move_outcome::unavailable));
 }
+
+TEST_CASE("options change on the caller's io_context", "[loopback]") {
+  loop mine;
+  house at(mine);
+  auto now_are = any_port();
+  now_are.split.miner_bytes = 5;
+  mine.call([&] { at.served->set_options(now_are); });
+  std::promise<void> read;  // answered after the options were
+  mine.call([&] { at.served->disconnect("127.0.0.1:1", "", [&](bool) { read.set_value(); }); });
+  read.get_future().wait();
+  peer other = peer::to(at.served->address());
+  other.say(R"({"id":1,"method":"mining.subscribe","params":[]})" "\n");
+  CHECK(other.line().find(",5],") != std::string::npos);
+  mine.call([&] { at.served->stop(); });
+  mine.call([&] { at.served->set_options(any_port()); });
+}
