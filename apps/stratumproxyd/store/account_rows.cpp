@@ -13,11 +13,6 @@
 #include "text.hpp"
 
 namespace stratumproxyd {
-namespace {
-
-
-}  // namespace
-
 void require_routes(std::span<const route_record> routes) {
   if (routes.empty() || routes.size() > stratumproxy::account::max_routes)
     throw std::invalid_argument(fmt::format("an account has 1 to {} routes", stratumproxy::account::max_routes));
@@ -74,6 +69,11 @@ void require_same_algorithm(sql_session& session, const std::string& account, co
   throw account_refused(write_outcome::unsupported,
                         fmt::format("the account's miners mine {}, and not {}: register another account for that",
                                     text_of(others[0][0]), text_of(others[0][1])));
+}
+
+std::string other_spelling(sql_session& session, const std::string& name) {
+  const auto alike = session.query("SELECT name FROM users WHERE lower(name) = $1", {lower_case(name)});
+  return alike.size() == 1 ? text_of(alike[0][0]) : std::string();
 }
 
 std::optional<user_record> read_user(sql_session& session, const std::string& name) {

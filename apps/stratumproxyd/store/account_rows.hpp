@@ -27,6 +27,9 @@ void require_routes(std::span<const route_record> routes);
 /// Throws account_refused when the account's first pool and this one are not of one algorithm: its miners cannot change theirs.
 void require_same_algorithm(sql_session& session, const std::string& account, const sql_value& pool);
 
+/// The name of the one account whose name is this but for case; empty where there is none, or several.
+[[nodiscard]] std::string other_spelling(sql_session& session, const std::string& name);
+
 /// In one statement. Without a route where somebody deleted them all.
 [[nodiscard]] std::optional<user_record> read_user(sql_session& session, const std::string& name);
 

@@ -194,8 +194,10 @@ void cached_accounts::settle(lock_type& lock, const std::string& name, const std
   const auto now = now_();
   auto node = pending_.extract(name);
   settled_.notify_all();
-  if (found && *found) {
+  if (found && *found && (*found)->name == name) {
     remember(name, *found, now);
+  } else if (found && *found) {
+    remember_other_spelling(name, *found, now);
   } else if (found) {
     if (options_.on_change && by_name_.contains(name)) changes_.emplace_back(name, nullptr);
     drop_known(name);
@@ -266,6 +268,15 @@ void cached_accounts::remember(const std::string& name, const account_ptr& found
   known_.push_front({name, found, now});
   by_name_[name] = known_.begin();
   if (known_.size() > options_.entries) drop_known(std::string(known_.back().name));
+}
+
+// It is kept under its own name, as changes call it; another spelling is asked for anew each time. A look-up of the own name may have been
+// faster, and know more.
+void cached_accounts::remember_other_spelling(const std::string& asked, const account_ptr& found, stratumproxy::time_point now) {
+  if (options_.on_change && by_name_.contains(asked)) changes_.emplace_back(asked, nullptr);
+  drop_known(asked);
+  const auto known = by_name_.find(found->name);
+  if (known == by_name_.end() || known->second->account->revision < found->revision) remember(found->name, found, now);
 }
 
 void cached_accounts::remember_unknown(const std::string& name, stratumproxy::time_point now) {

@@ -98,6 +98,7 @@ class cached_accounts final : public stratumproxy::account_source {
   void look_again(const std::string& name);
   void watch();
   void remember(const std::string& name, const account_ptr& found, stratumproxy::time_point now);
+  void remember_other_spelling(const std::string& asked, const account_ptr& found, stratumproxy::time_point now);
   void remember_unknown(const std::string& name, stratumproxy::time_point now);
   void drop_known(const std::string& name);
   bool may_guess(stratumproxy::time_point now);

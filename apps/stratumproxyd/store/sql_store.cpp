@@ -114,19 +114,27 @@ sql_store::sql_store(std::unique_ptr<database> tables) : tables_(std::move(table
 
 std::shared_ptr<const stratumproxy::account> sql_store::find_account(std::string_view name) {
   if (name.empty() || !is_storable(name, longest_name)) return nullptr;
+  std::string its_name(name);
   std::vector<sql_row> rows;
   tables_->read(patience, [&](sql_session& session) {
-    rows = session.query(
-        fmt::format("SELECT u.revision, r.pool_user, r.pool_password, p.host, p.port, a.name, COALESCE(p.divider, a.divider), "
-                    "a.coinb1_index, p.login_template, p.reconnect_hosts, u.mode, r.weight, {} "
-                    "FROM users u JOIN user_routes r ON r.account = u.name JOIN pools p ON p.id = r.pool "
-                    "JOIN algorithms a ON a.name = p.algorithm WHERE u.name = $1 ORDER BY r.position",
-                    link_columns),
-        {std::string(name)});
+    const auto select = [&] {
+      return session.query(
+          fmt::format("SELECT u.revision, r.pool_user, r.pool_password, p.host, p.port, a.name, COALESCE(p.divider, a.divider), "
+                      "a.coinb1_index, p.login_template, p.reconnect_hosts, u.mode, r.weight, {} "
+                      "FROM users u JOIN user_routes r ON r.account = u.name JOIN pools p ON p.id = r.pool "
+                      "JOIN algorithms a ON a.name = p.algorithm WHERE u.name = $1 ORDER BY r.position",
+                      link_columns),
+          {its_name});
+    };
+    its_name = name;
+    rows = select();
+    if (!rows.empty()) return;
+    its_name = other_spelling(session, its_name);
+    if (!its_name.empty()) rows = select();
   });
   if (rows.empty()) return nullptr;
   auto found = std::make_shared<stratumproxy::account>();
-  found->name = name;
+  found->name = its_name;
   found->revision = static_cast<std::uint64_t>(integer_of(rows[0][0]));
   found->mode = link_mode_from_name(text_of(rows[0][10]));
   for (const auto& row : rows) {

@@ -186,7 +186,7 @@ class store {
  public:
   virtual ~store() = default;
 
-  /// The account with all that is needed to mine, or nothing. Names are compared byte by byte.
+  /// The account with all that is needed to mine, or nothing. Where none has that name byte by byte, the only one that has it without case.
   virtual std::shared_ptr<const stratumproxy::account> find_account(std::string_view name) = 0;
   /// `routes`: at least one. The same pool, user and password in the first route again give the same name; another password another name.
   /// `mode` takes the place of the pool's. Nothing that is there is changed: conflict when a mode is given and the account is there with

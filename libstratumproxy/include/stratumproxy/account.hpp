@@ -82,7 +82,7 @@ struct account_lookup {
 };
 
 /// Where accounts come from. `find` is called from the shards' threads, concurrently, and must not block; `done` is
-/// called exactly once, from any thread, even from inside of `find`. Names are compared byte by byte.
+/// called exactly once, from any thread, even from inside of `find`. Names are compared byte by byte; but the account found may spell its name in another case.
 class account_source {
  public:
   virtual ~account_source() = default;

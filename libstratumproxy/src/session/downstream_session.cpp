@@ -391,7 +391,7 @@ void downstream_session::keep_login() {
 // Miners send the login they authorized with, the account alone, only the rig, or nothing; never another account's.
 bool downstream_session::is_own_name(std::string_view name) const {
   const auto called = split_login(name).account;
-  if (name.empty() || called == owner->name || name == rig) return true;
+  if (name.empty() || is_same_name(called, owner->name) || name == rig) return true;
   if (!names_) return false;
   const bool is_former = !called.empty() && called == names_->former_account;
   return is_former || std::find(names_->rigs.begin(), names_->rigs.end(), name) != names_->rigs.end();

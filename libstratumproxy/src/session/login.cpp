@@ -27,6 +27,11 @@ bool is_account_name(std::string_view text) noexcept {
          std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
+bool is_same_name(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 std::string clean_rig(std::string_view rig) {
   std::string clean;
   for (const char c : rig) {

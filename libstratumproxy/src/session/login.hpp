@@ -15,6 +15,9 @@ struct login {
 /// Whether an account could have this name: 1 to 64 of [A-Za-z0-9-]. Anything else never reaches a database.
 [[nodiscard]] bool is_account_name(std::string_view text) noexcept;
 
+/// Equal but for the case of ASCII letters, in which a source of accounts may spell a name otherwise than the miner.
+[[nodiscard]] bool is_same_name(std::string_view a, std::string_view b) noexcept;
+
 /// The rig as a pool may see it: the characters of [A-Za-z0-9_-], at most 32 of them.
 [[nodiscard]] std::string clean_rig(std::string_view rig);
 

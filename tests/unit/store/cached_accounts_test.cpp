@@ -73,12 +73,14 @@ class scripted_store final : public store {
   session_table& sessions() override { return sessions_; }
   void ping() override {}
 
-  void put(const std::string& name, std::uint64_t revision) {
+  void put(const std::string& name, std::uint64_t revision) { put_as(name, name, revision); }
+  /// Found under `asked`, too, though its name is spelled otherwise.
+  void put_as(const std::string& asked, const std::string& name, std::uint64_t revision) {
     const std::lock_guard guard(mutex_);
     auto made = std::make_shared<stratumproxy::account>();
     made->name = name;
     made->revision = revision;
-    accounts_[name] = made;
+    accounts_[asked] = made;
   }
   void erase(const std::string& name) {
     const std::lock_guard guard(mutex_);
@@ -448,4 +450,19 @@ TEST_CASE("changes that log-ins and refreshes find at the same time are told in 
   CHECK_FALSE(b.told_at_once);
   CHECK(std::is_sorted(b.told.begin(), b.told.end()));
   CHECK(b.told.back().second == 500);
+}
+
+TEST_CASE("an account that is found under another spelling is kept under its own name") {
+  bench b;
+  b.tables.put("one", 1);
+  b.tables.put_as("ONE", "one", 1);
+  CHECK(b.find("ONE").found->name == "one");
+  CHECK(b.tables.asked == 1);
+  CHECK(is_ready(b.ask("one")));  // known by now
+  CHECK(b.tables.asked == 1);
+  b.tables.put("one", 2);
+  b.cache.refresh({.any = false, .names = {"one"}});
+  CHECK(b.told == std::vector<std::pair<std::string, std::uint64_t>>{{"one", 2}});
+  CHECK(b.find("ONE").found->revision == 1);  // as of before: no reason to forget the newer one
+  CHECK(b.find("one").found->revision == 2);
 }
