@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
@@ -13,10 +12,7 @@
 #include <cstring>
 #include <optional>
 
-#include <stratumproxy/proxy.hpp>
-
 #include "config_keys.hpp"
-#include "environment.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -43,13 +39,6 @@ std::optional<config_value> plain_value(const toml::node& node) {
     return config_value(std::move(numbers));
   }
   return std::nullopt;
-}
-
-// A key of the file may hold any bytes; a message is one line.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, 200)) out += c >= 0x20 && c < 0x7f ? c : '?';
-  return out;
 }
 
 [[noreturn]] void refuse(const std::string& file, toml::source_index line, const std::string& why) {
@@ -94,11 +83,13 @@ void apply_section(config& settings, const std::string& file, std::string_view s
   }
 }
 
-void require(const std::string& expected, std::string_view flag) {
-  if (!expected.empty()) throw config_error(fmt::format("{} must be {}", flag, expected));
-}
-
 }  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, 200)) out += c >= 0x20 && c < 0x7f ? c : '?';
+  return out;
+}
 
 std::string read_regular_file(const std::filesystem::path& path, std::size_t limit, std::string_view what) {
   const auto fail = [&](std::string_view why) -> config_error {
@@ -153,76 +144,6 @@ void apply_toml(config& settings, std::string_view text, const std::string& name
     apply_section(settings, name, key.str(), *table);
   }
   if (const auto wrong = contradiction(settings); !wrong.empty()) throw config_error(name + ": " + wrong);
-}
-
-command_line parse_command_line(int argc, const char* const* argv) {
-  CLI::App app{"Stratum mining proxy: one port for miners of any algorithm; the account they log in with decides the pool.",
-               "stratumproxyd"};
-  std::optional<std::string> file;
-  std::vector<std::pair<std::string_view, std::optional<std::string>>> texts = {
-      {"stratum.addr", {}}, {"web.addr", {}},  {"db.url", {}},    {"metrics.tag", {}},
-      {"web.token_file", {}}, {"log.level", {}}, {"log.format", {}}, {"record.file", {}},
-  };
-  std::optional<std::int64_t> threads;
-  std::optional<double> drain_seconds;
-  bool show_version = false;
-  bool take_over = false;
-
-  app.add_option("--config", file, "TOML file; every option has a key there, and flags win")->type_name("FILE");
-  app.add_option("--stratum.addr", texts[0].second, "where miners connect (default 127.0.0.1:9332)")->type_name("HOST:PORT");
-  app.add_option("--threads,--stratum.threads", threads, "shards; 0: one for each core (default 0)")->type_name("COUNT");
-  app.add_option("--web.addr", texts[1].second, "where HTTP is served (default 127.0.0.1:8080)")->type_name("HOST:PORT");
-  app.add_option("--db,--db.url", texts[2].second, "sqlite:PATH or postgresql://... (default sqlite:stratumproxy.db)")
-      ->type_name("URL");
-  app.add_option("--metrics.tag", texts[3].second, "label \"proxy\" of every metric (default: the bound stratum address)")
-      ->type_name("TEXT");
-  app.add_option("--web.token-file", texts[4].second, "file with the bearer token of the administrator")->type_name("FILE");
-  app.add_option("--log.level", texts[5].second, "debug, info, warning or error (default info)")->type_name("LEVEL");
-  app.add_option("--log.format", texts[6].second, "text or json (default text)")->type_name("FORMAT");
-  app.add_option("--record,--record.file", texts[7].second, "file for the lines of all conversations, secrets masked")->type_name("FILE");
-  app.add_flag("--takeover", take_over, "take the place of the daemon that runs with this configuration (see [handover]); nobody is refused");
-  app.add_option("--drain-seconds,--handover.drain_seconds", drain_seconds,
-                 "when another one takes this one's place, the workers may stay so long (default 300)")
-      ->type_name("SECONDS");
-  app.add_flag("--version", show_version, "print the version and exit");
-
-  command_line out;
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    out.what = command_line::action::print;
-    out.text = app.help();
-    return out;
-  } catch (const CLI::ExtrasError&) {
-    // Not the whole argument: the database's URL may hold a password.
-    const auto first = app.remaining().front();
-    throw config_error(fmt::format("unknown {}; see --help", first.starts_with('-')
-                                       ? "option " + printable(first.substr(0, first.find('='))) : std::string("argument")));
-  } catch (const CLI::ParseError& error) {
-    throw config_error(fmt::format("{}; see --help", printable(error.what())));
-  }
-  if (show_version) {
-    out.what = command_line::action::print;
-    out.text = fmt::format("stratumproxyd {}\n", stratumproxy::version());
-    return out;
-  }
-
-  if (file) {
-    if (file->empty()) throw config_error("--config needs a file name");
-    apply_toml(out.settings, read_regular_file(*file, 1'048'576, "config file"), printable(*file));
-    out.settings.file.path = *file;
-  }
-  apply_environment(out.settings, environ);
-  const auto set = [&](std::string_view name, const config_value& value) {
-    require(std::ranges::find(config_keys(), name, &config_key::name)->set(out.settings, value), "--" + std::string(name));
-  };
-  for (const auto& [name, value] : texts)
-    if (value) set(name, *value);
-  if (threads) set("stratum.threads", *threads);
-  if (drain_seconds) set("handover.drain_seconds", *drain_seconds);
-  out.settings.handover.take_over = take_over;
-  if (const auto wrong = contradiction(out.settings); !wrong.empty()) throw config_error(wrong);
-  return out;
 }
 
 std::filesystem::path migrations_directory(const database_config& settings) {

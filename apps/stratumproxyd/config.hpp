@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <stratumproxy/log.hpp>
@@ -96,16 +97,8 @@ struct config {
   handover_config handover;
 };
 
-/// What the command line asks for.
-struct command_line {
-  enum class action : std::uint8_t { run, print };
-  action what = action::run;
-  std::string text;  ///< to print on standard output, for --help and --version
-  config settings;
-};
-
-/// Reads the file that --config names, the environment, and the flags; what is read later wins. Throws config_error.
-[[nodiscard]] command_line parse_command_line(int argc, const char* const* argv);
+/// At most 200 characters of a text of others, which may hold any bytes, for a message: that is one line.
+[[nodiscard]] std::string printable(std::string_view text);
 
 /// Applies a TOML text to `settings`; `name` is for messages. Throws config_error.
 void apply_toml(config& settings, std::string_view text, const std::string& name);

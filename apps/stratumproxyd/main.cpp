@@ -11,7 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "config.hpp"
+#include "command_line.hpp"
+#include "commands/outcome.hpp"
 #include "daemon.hpp"
 #include "service_manager.hpp"
 #include "signals.hpp"
@@ -19,8 +20,6 @@
 namespace {
 
 using namespace stratumproxyd;
-
-constexpr int bad_start = 2;
 
 // The passwords of pools are in memory: they must not get into a core file.
 void forbid_core_files() {
@@ -41,12 +40,13 @@ void raise_descriptor_limit() {
 // A page of metrics takes megabytes in one piece. By itself glibc keeps such pieces, once it has seen a few.
 void give_large_blocks_back() { ::mallopt(M_MMAP_THRESHOLD, 1'048'576); }
 
-int fail(std::string_view why) {
+// One line, whatever the text.
+int fail(std::string_view why, command_outcome code = command_unusable) {
   std::string line(why);
   for (char& c : line)
     if (c == '\n' || c == '\r') c = ' ';
   std::cerr << "stratumproxyd: " << line << std::endl;
-  return bad_start;
+  return code;
 }
 
 // A signal says that waiting is over: a retired daemon then lets its workers go, and any other one, or a second signal, ends with the process.
@@ -99,6 +99,7 @@ int main(int argc, char** argv) try {
     std::cout << command.text;
     return EXIT_SUCCESS;
   }
+  if (command.what == command_line::action::command) return command.command(command.settings);
   raise_descriptor_limit();
   signal_waiter signals;
   stratumproxyd::daemon running(command.settings, [argc, argv] { return parse_command_line(argc, argv).settings; },
@@ -107,6 +108,8 @@ int main(int argc, char** argv) try {
   tell_service_manager("READY=1");
   run(running, signals);
   return EXIT_SUCCESS;
+} catch (const command_refused& error) {
+  return fail(error.what(), command_was_refused);
 } catch (const std::exception& error) {
   return fail(error.what());
 }

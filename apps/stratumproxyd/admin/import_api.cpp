@@ -9,6 +9,7 @@
 #include "admin/json_answer.hpp"
 #include "admin/json_body.hpp"
 #include "admin/table_json.hpp"
+#include "store/algorithm_name.hpp"
 #include "store/text.hpp"
 
 namespace stratumproxyd {

@@ -12,6 +12,7 @@
 
 #include "endpoint.hpp"
 #include "link_rules.hpp"
+#include "store/algorithm_name.hpp"
 #include "store/text.hpp"
 
 namespace stratumproxyd {
@@ -42,12 +43,6 @@ std::vector<std::string> host_names(const std::vector<std::string>& hosts) {
 }
 
 }  // namespace
-
-bool is_algorithm_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/' || c == '+';
-  });
-}
 
 std::string login_template(const std::string& text) {
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -25,7 +25,6 @@ void require_etag(std::string_view if_match, const std::string& etag);
 [[nodiscard]] algorithm_edit read_algorithm_edit(json_body& members);
 [[nodiscard]] pool_edit read_pool_edit(json_body& members);
 
-[[nodiscard]] bool is_algorithm_name(std::string_view name);
 /// The text, when it is one. Throws refusal.
 [[nodiscard]] std::string login_template(const std::string& text);
 inline constexpr const char* bad_algorithm_name =

@@ -10,6 +10,7 @@
 #include "admin/table_json.hpp"
 #include "endpoint.hpp"
 #include "link_rules.hpp"
+#include "store/algorithm_name.hpp"
 #include "store/text.hpp"
 
 namespace stratumproxyd {

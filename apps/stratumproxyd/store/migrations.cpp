@@ -73,7 +73,7 @@ void refuse_foreign(sql_session& session, const std::string& name) {
 
 }  // namespace
 
-void migrate(database& tables, const fs::path& directory) {
+schema_change migrate(database& tables, const fs::path& directory) {
   const auto files = list_migrations(directory / tables.kind());
   const auto newest = files.back().version;
   std::int64_t version = 0;
@@ -84,6 +84,7 @@ void migrate(database& tables, const fs::path& directory) {
   refuse_newer(version, newest, tables.display_name());
   tables.adopt();
 
+  const auto before = version;
   while (version < newest) {
     tables.write(migration_patience, [&](sql_session& session) {
       session.lock_schema();
@@ -102,6 +103,7 @@ void migrate(database& tables, const fs::path& directory) {
           {next.version, next.file.filename().string()});
     });
   }
+  return {before, newest};
 }
 
 }  // namespace stratumproxyd

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "command_line.hpp"
 #include "config.hpp"
 #include "config_keys.hpp"
 
