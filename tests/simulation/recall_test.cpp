@@ -349,7 +349,7 @@ TEST_CASE("workers that change their proxy again and again lose and double nothi
   house here;
   here.all.latency = 3ms;
   std::vector<std::shared_ptr<miner>> now, gone;
-  std::size_t accepted = 0, answered = 0;
+  std::size_t accepted = 0;
   const auto come = [&](const std::string& session, const std::string& user) {
     now.push_back(here.all.connect(one_of(2)));
     if (one_of(3) != 0) return now.back()->login(user, session);
@@ -377,7 +377,7 @@ TEST_CASE("workers that change their proxy again and again lose and double nothi
         }
         break;
       default:
-        if (now[at]->open && now[at]->has_job()) (void)now[at]->submit_of(std::max(now[at]->difficulty, 1.0));
+        if (now[at]->open && now[at]->has_job()) (void)now[at]->submit_of(one_of(2) == 0 ? pool_difficulty : now[at]->difficulty);
     }
     here.all.run_for(std::chrono::milliseconds(one_of(200)));
   }
@@ -388,13 +388,13 @@ TEST_CASE("workers that change their proxy again and again lose and double nothi
   for (const auto* all : {&now, &gone}) {
     for (const auto& one : *all) {
       for (const auto& reply : one->replies) {
-        answered += reply.accepted || reply.failed ? 1 : 0;
         accepted += reply.accepted ? 1 : 0;
         if (reply.failed) CHECK((reply.code == 21 || reply.code == 23));
       }
     }
   }
   CHECK(accepted > 1'000);
+  CHECK(hashed.size() > 500);
   for (const auto& one : now) {
     INFO(one->user);
     CHECK(one->open);
