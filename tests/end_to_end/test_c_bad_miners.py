@@ -139,6 +139,15 @@ async def answers_true(test, raw, context):
     test.assertIs((await raw.got(1))[0]["result"], True)
 
 
+# Account names are found without case, and it is the account's own name by which everything is counted.
+async def known_by_its_own_name(test, raw, context):
+    await answers_true(test, raw, context)
+    _, text = await test.proxy.call("GET", "/api/v1/workers")
+    users = {row["user"] for row in json.loads(text)["workers"]}
+    test.assertIn(test.alice, users)
+    test.assertNotIn(test.alice.upper(), users)
+
+
 async def padded(test, raw, context):
     await forwards(1)(test, raw, context)
     test.assertEqual(test.pool_a.submits[-1].nonce, "0a9a049c")
@@ -211,7 +220,7 @@ MINER_CHECKS = {
     "authorize_xss_name": is_error(24),
     "authorize_long_name": is_error(24),
     "authorize_empty_worker": answered,
-    "authorize_case_variant": is_error(24),
+    "authorize_case_variant": known_by_its_own_name,
     "authorize_flood_wrong_1000ps": closes(),
     "submit_before_subscribe": is_error(25),
     "submit_other_account": forwards(0, [24]),
