@@ -25,7 +25,7 @@ struct exposition_input {
   process_stats process;
   bool database_up = false;
   bool has_tag = true;       ///< no other proxy writes totals under this one's tag
-  bool reload_ok = true;     ///< whether the last SIGHUP found a good configuration
+  bool reload_ok = true;     ///< whether the configuration was good when it was last read again
   std::vector<std::pair<int, std::uint64_t>> http_answers = {};  ///< by status
   std::uint64_t http_failed_logins = 0;
 };

@@ -40,7 +40,7 @@ async function reload() {
   parts.reload.disabled = true;
   try {
     const {taken} = await ask('api/v1/reload', {method: 'POST'});
-    set_text(parts.said, `Taken over: ${taken.join(', ') || 'nothing new'}. Other changes need a restart.`);
+    set_text(parts.said, `Taken over: ${taken.join(', ') || 'nothing new'}.`);
   } catch (error) {
     set_text(parts.said, error instanceof refused ? `Refused, nothing is changed: ${error.message}` :
       'The proxy does not answer.');
