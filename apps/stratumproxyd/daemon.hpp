@@ -30,7 +30,7 @@ class daemon {
   /// Lets the workers go in order, for 10 s at most, and writes the last totals. When it is retired they may stay before that for as long as
   /// the configuration says. Blocks.
   void drain();
-  /// They may not: from another thread, while it drains.
+  /// They may not, from now on. From any thread.
   void hurry();
 
  private:

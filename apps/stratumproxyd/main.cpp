@@ -49,8 +49,8 @@ int fail(std::string_view why, command_outcome code = command_unusable) {
   return code;
 }
 
-// A signal says that waiting is over: a retired daemon then lets its workers go, and any other one, or a second signal, ends with the process.
-void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals) {
+// A signal says that waiting is over: the workers of a retired daemon have to go then. The next one ends the process at once.
+void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals, bool may_hurry) {
   tell_service_manager("STOPPING=1");
   std::atomic<bool> is_drained{false};
   std::thread drainer([&] {
@@ -58,7 +58,7 @@ void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals) {
     is_drained = true;
     signals.wake();
   });
-  for (bool may_hurry = running.is_retired();;) {
+  for (;;) {
     switch (signals.wait()) {
       case wake_reason::terminate:
         if (!std::exchange(may_hurry, false)) std::_Exit(EXIT_SUCCESS);
@@ -76,9 +76,11 @@ void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals) {
 void run(stratumproxyd::daemon& running, signal_waiter& signals) {
   for (;;) {
     switch (signals.wait()) {
-      case wake_reason::terminate: return drain_or_leave(running, signals);
+      case wake_reason::terminate:
+        running.hurry();
+        return drain_or_leave(running, signals, false);
       case wake_reason::woken:
-        if (running.is_retired()) return drain_or_leave(running, signals);
+        if (running.is_retired()) return drain_or_leave(running, signals, true);
         continue;
       case wake_reason::reload:
         tell_service_manager("RELOADING=1");
