@@ -222,6 +222,8 @@ class OpenApi(OwnPostgresql, HouseTest):
                 (409, "PATCH", path, {"pools": [{"pool": pool, "user": "new"}]}),
                 (412, "PATCH", path, {"mode": None}, {"If_Match": '"0"'}),
                 (422, "PATCH", path, {"mode": "shared"}),
+                (400, "DELETE", f"{users}/{gone}", None, {"If_Match": "1"}),
+                (412, "DELETE", f"{users}/{gone}", None, {"If_Match": '"0"'}),
                 (200, "DELETE", f"{users}/{gone}"),
                 (404, "DELETE", none),
             ],

@@ -142,15 +142,19 @@ class memory_store final : public stratumproxyd::store {
     return {write_outcome::changed, account.name, {}};
   }
 
-  bool remove_user(const stratumproxyd::author& by, std::string_view name) override {
+  stratumproxyd::registration remove_user(const stratumproxyd::author& by, std::string_view name,
+                                          std::optional<std::uint64_t> if_revision) override {
+    using stratumproxyd::write_outcome;
     check();
     const std::lock_guard lock(mutex_);
     const auto found = accounts_.find(name);
-    if (found == accounts_.end()) return false;
+    if (found == accounts_.end()) return {write_outcome::unknown_user, {}, "unknown user"};
+    if (if_revision.value_or(found->second.revision) != found->second.revision)
+      return {write_outcome::outdated, {}, "the account was changed by somebody else"};
     access_.add_audit(by, {"user.remove", std::string(name)});
     accounts_.erase(found);
     ++writes;
-    return true;
+    return {write_outcome::changed, std::string(name), {}};
   }
 
   std::map<std::string, std::uint64_t> revisions(std::span<const std::string> names) override {

@@ -155,7 +155,8 @@ http_response change_user(const api_context& context, const http_request& reques
 }
 
 http_response remove_user(const api_context& context, const http_request& request) {
-  if (!context.database.remove_user(author_of(request), request.parameter)) return refused(write_outcome::unknown_user, {});
+  const auto result = context.database.remove_user(author_of(request), request.parameter, wanted_revision(request.if_match));
+  if (result.outcome != write_outcome::changed) return refused(result.outcome, result.error);
   if (context.on_changed) context.on_changed(request.parameter);
   return http_named(200, request.parameter);
 }

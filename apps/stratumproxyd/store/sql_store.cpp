@@ -75,6 +75,16 @@ std::vector<route_record> with_known_passwords(const std::vector<user_change::ro
   return routes;
 }
 
+// The account as it is. Locks the row in both databases, so that whoever comes second changes what the first one made of it.
+user_record lock_user(sql_session& session, const std::string& account, std::optional<std::uint64_t> if_revision) {
+  if (session.query("UPDATE users SET mode = mode WHERE name = $1 RETURNING name", {account}).empty())
+    throw account_refused(write_outcome::unknown_user, "there is no such account");
+  auto there = read_user(session, account).value();
+  if (if_revision.value_or(there.revision) != there.revision)
+    throw account_refused(write_outcome::outdated, "the account was changed since");
+  return there;
+}
+
 // One transaction that is rolled back when it throws account_refused.
 registration write_account(database& tables, const std::function<registration(sql_session&)>& what) try {
   registration result;
@@ -205,12 +215,7 @@ std::optional<user_record> sql_store::user(std::string_view name) {
 registration sql_store::change_user(const author& by, std::string_view name, const user_change& change) {
   const std::string account(is_storable(name, longest_name) ? name : std::string_view());
   return write_account(*tables_, [&](sql_session& session) -> registration {
-    // Locks the row in both databases, so that whoever comes second changes what the first one made of it.
-    if (session.query("UPDATE users SET mode = mode WHERE name = $1 RETURNING name", {account}).empty())
-      throw account_refused(write_outcome::unknown_user, "there is no such account");
-    const auto there = read_user(session, account).value();
-    if (change.if_revision.value_or(there.revision) != there.revision)
-      throw account_refused(write_outcome::outdated, "the account was changed since");
+    const auto there = lock_user(session, account, change.if_revision);
     const auto routes = change.routes ? with_known_passwords(*change.routes, there.routes) : there.routes;
     const auto mode = change.mode.value_or(there.mode);
     if (routes == there.routes && mode == there.mode) return {write_outcome::exists, account, {}};
@@ -229,14 +234,14 @@ registration sql_store::change_user(const author& by, std::string_view name, con
   });
 }
 
-bool sql_store::remove_user(const author& by, std::string_view name) {
-  if (!is_storable(name, longest_name)) return false;
-  bool removed = false;
-  tables_->write(patience, [&](sql_session& session) {
-    removed = !session.query("DELETE FROM users WHERE name = $1 RETURNING name", {std::string(name)}).empty();
-    if (removed) write_audit(session, by, {"user.remove", std::string(name)});
+registration sql_store::remove_user(const author& by, std::string_view name, std::optional<std::uint64_t> if_revision) {
+  const std::string account(is_storable(name, longest_name) ? name : std::string_view());
+  return write_account(*tables_, [&](sql_session& session) -> registration {
+    (void)lock_user(session, account, if_revision);
+    (void)session.query("DELETE FROM users WHERE name = $1", {account});
+    write_audit(session, by, {"user.remove", account});
+    return {write_outcome::changed, account, {}};
   });
-  return removed;
 }
 
 std::vector<user_record> sql_store::users(const user_filter& which) {

@@ -24,7 +24,7 @@ class sql_store final : public store {
                              std::optional<stratumproxy::link_mode> mode) override;
   std::optional<user_record> user(std::string_view name) override;
   registration change_user(const author& by, std::string_view name, const user_change& change) override;
-  bool remove_user(const author& by, std::string_view name) override;
+  registration remove_user(const author& by, std::string_view name, std::optional<std::uint64_t> if_revision) override;
   std::vector<user_record> users(const user_filter& which) override;
   void note_seen(std::span<const std::string> names, moment now) override;
   std::vector<std::string> remove_unseen(const author& by, moment since, const std::set<std::string, std::less<>>& live,

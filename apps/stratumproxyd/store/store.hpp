@@ -198,8 +198,8 @@ class store {
   /// changed, exists (it was so already; the revision stays), outdated (asked in the transaction that changes), unknown_user,
   /// unknown_pool, unsupported, or conflict: another account has this first route, or a password is not given and not known.
   virtual registration change_user(const author& by, std::string_view name, const user_change& change) = 0;
-  /// False when there is none. Its totals stay.
-  virtual bool remove_user(const author& by, std::string_view name) = 0;
+  /// changed, outdated, or unknown_user. Its totals stay.
+  virtual registration remove_user(const author& by, std::string_view name, std::optional<std::uint64_t> if_revision = std::nullopt) = 0;
 
   /// In the order of their names. One that is removed at this moment may be there without routes.
   virtual std::vector<user_record> users(const user_filter& which) = 0;

@@ -28,7 +28,9 @@ struct web_with_pools : served_api {
     return ask(post("/api/v1/users/" + name, body, headers, "PATCH"));
   }
   std::string show(const std::string& name) { return ask(get("/api/v1/users/" + name)); }
-  std::string remove(const std::string& name) { return ask("DELETE /api/v1/users/" + name + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); }
+  std::string remove(const std::string& name, const std::string& headers = "") {
+    return ask("DELETE /api/v1/users/" + name + " HTTP/1.1\r\nHost: 127.0.0.1\r\n" + headers + "\r\n");
+  }
   std::string registered() { return name_and_error(register_pools(first_route + R"(,{"pool":"second.example:1","user":"w2","password":"secret"})")).first; }
 };
 
@@ -227,10 +229,13 @@ TEST_CASE("with If-Match a change is made only to the revision that it was meant
   CHECK(status_of(web.change("0000000000000000", mode, "If-Match: \"1\"\r\n")) == 404);
 }
 
-TEST_CASE("an account is removed once") {
+TEST_CASE("an account is removed once, and not where If-Match has another revision") {
   web_with_pools web;
   const auto name = web.registered();
-  const auto answer = web.remove(name);
+  CHECK(status_of(web.remove(name, "If-Match: 1\r\n")) == 400);
+  CHECK(status_of(web.remove(name, "If-Match: \"7\"\r\n")) == 412);
+  CHECK(status_of(web.remove("0000000000000000", "If-Match: \"7\"\r\n")) == 404);
+  const auto answer = web.remove(name, "If-Match: \"1\"\r\n");
   CHECK(status_of(answer) == 200);
   CHECK(name_and_error(answer) == std::pair<std::string, std::string>(name, ""));
   CHECK(web.changed.lines() == std::vector<std::string>{name + ' ', name + ' '});

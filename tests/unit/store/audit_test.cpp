@@ -131,7 +131,7 @@ TEST_CASE("what changes nothing, or is refused, leaves no entry") {
   CHECK(store->remove_pool(tester, pool, [](const auto&) {}).outcome == write_outcome::in_use);
   CHECK(store_test::add_account(*store, pool, "farm", "x").outcome == write_outcome::exists);
   CHECK(store->change_user(tester, name, {.routes = {}, .mode = std::optional<stratumproxy::link_mode>(), .if_revision = {}}).outcome == write_outcome::exists);
-  CHECK_FALSE(store->remove_user(tester, "nobody"));
+  CHECK(store->remove_user(tester, "nobody").outcome == write_outcome::unknown_user);
   CHECK(store->remove_unseen(tester, {}, {}, 10).empty());
   CHECK_FALSE(store->remove_ban(tester, "10.0.0.0/8"));
   CHECK_FALSE(store->access().add_token(tester, {"boss", "other", token_role::admin, {}, {}}));

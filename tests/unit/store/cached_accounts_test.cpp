@@ -45,7 +45,7 @@ class scripted_store final : public store {
   registration register_user(const author&, std::span<const route_record>, std::optional<stratumproxy::link_mode>) override { return {}; }
   std::optional<user_record> user(std::string_view) override { return {}; }
   registration change_user(const author&, std::string_view, const user_change&) override { return {}; }
-  bool remove_user(const author&, std::string_view) override { return {}; }
+  registration remove_user(const author&, std::string_view, std::optional<std::uint64_t>) override { return {}; }
   std::vector<user_record> users(const user_filter&) override { return {}; }
   void note_seen(std::span<const std::string>, moment) override {}
   std::vector<std::string> remove_unseen(const author&, moment, const std::set<std::string, std::less<>>&, std::size_t) override { return {}; }

@@ -231,9 +231,13 @@ TEST_CASE("a removed account is gone, its routes are free, and its totals stay")
   total.account = name;
   total.shares.sent = 1;
   store->add_totals("a", std::vector{total}, {});
-  CHECK(store->remove_user(tester, name));
-  CHECK_FALSE(store->remove_user(tester, name));
-  CHECK_FALSE(store->remove_user(tester, "\xff"));
+  const auto revision = store->user(name)->revision;
+  CHECK(store->remove_user(tester, name, revision + 1).outcome == write_outcome::outdated);
+  CHECK(store->user(name)->revision == revision);
+  CHECK(store->remove_user(tester, name, revision).outcome == write_outcome::changed);
+  CHECK(store->remove_user(tester, name).outcome == write_outcome::unknown_user);
+  CHECK(store->remove_user(tester, name, revision).outcome == write_outcome::unknown_user);
+  CHECK(store->remove_user(tester, "\xff").outcome == write_outcome::unknown_user);
   CHECK_FALSE(store->user(name));
   CHECK(store->find_account(name) == nullptr);
   CHECK(store->revisions(std::vector{name}).empty());

@@ -114,13 +114,13 @@ TEST_CASE("a change of a pool that its values or its accounts do not bear is ref
   const auto basic = refused([](auto& row) { row.verify = verify_level::basic; });
   CHECK(basic.outcome == write_outcome::unsupported);
   CHECK(basic.error.find(shared) != std::string::npos);
-  REQUIRE(store->remove_user(tester, shared));
+  REQUIRE(store->remove_user(tester, shared).outcome == write_outcome::changed);
   const std::vector<route_record> two{{mine.pool, "farm", "x"}, {"ltc.viabtc.io:3333", "farm", "x"}};
   const auto both = store->register_user(tester, two).name;
   const auto mixed = refused(sets_algorithm("sha256d"));
   CHECK(mixed.outcome == write_outcome::unsupported);
   CHECK(mixed.error == "pool mine.example:1: accounts on it have pools of another algorithm than sha256d: " + both);
-  REQUIRE(store->remove_user(tester, both));
+  REQUIRE(store->remove_user(tester, both).outcome == write_outcome::changed);
   const auto single = add_account(*store, mine.pool, "farm", "x").name;
   const auto unspoken = refused([](auto& row) {
     row.algorithm = "kawpow";
