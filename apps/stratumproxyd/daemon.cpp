@@ -197,14 +197,13 @@ class daemon::impl final : public handover_host {
                        .now = wall_clock,
                        .worker_rates = worker_history_,
                        .live = live_operations()});
+    // Before the other one retires: from then on nothing may fail any more.
+    if (!settings.handover.socket.empty()) gate_.emplace(settings.handover.socket, predecessor_.has_value(), *this, log_);
     // Who asks in between waits: two would give two answers.
     if (predecessor_) predecessor_->retire();
     http_.start();
     if (watch_) watch_->start([this] { file_changed(); });
-    if (!settings.handover.socket.empty()) {
-      gate_.emplace(settings.handover.socket, *this, log_);
-      gate_->start();
-    }
+    if (gate_) gate_->start();
     log_.write(log_level::info, predecessor_ ? "took_over" : "started", fmt::format("version {} {}", stratumproxy::version(), ready_addresses()));
   }
 
@@ -272,25 +271,17 @@ class daemon::impl final : public handover_host {
  private:
   // --- of the handover, on the gate's thread ---
 
-  std::vector<offer> stratum_sockets() override {
-    std::vector<offer> offers;
+  place what_is_offered() override {
     auto sockets = proxy_->listeners();
     const std::lock_guard lock(reloading_);
+    place offered{{}, {running_.web.address, {}}, tag_};
     for (std::size_t i = 0; i < sockets.size(); ++i) {
       const auto& configured = i == 0 ? running_.proxy.address : running_.proxy.more_listeners[i - 1].address;
-      offers.push_back({configured, std::move(sockets[i])});
+      offered.stratum.push_back({configured, std::move(sockets[i])});
     }
-    return offers;
+    offered.web.sockets.push_back(http_.listener());
+    return offered;
   }
-
-  offer web_socket() override {
-    const std::lock_guard lock(reloading_);
-    offer web{running_.web.address, {}};
-    web.sockets.push_back(http_.listener());
-    return web;
-  }
-
-  std::string tag() override { return tag_; }
 
   bool release_tag() override {
     flusher_->stop();
@@ -301,10 +292,13 @@ class daemon::impl final : public handover_host {
 
   void keep_tag() override { start_flushing(); }
 
-  void retire(bool has_released_tag) override {
+  void retire() override {
     proxy_->stop_accepting();
     http_.retire();
     draining_ = true;
+  }
+
+  void leave(bool has_released_tag) override {
     if (has_released_tag) {
       flusher_->give_to([this](const total_record& row) { return gate_->send(row); });
       const std::lock_guard lock(reloading_);

@@ -186,18 +186,29 @@ class Upgrade(HouseTest):
         miner = await self.miner(old, account)
         await miner.mine(2)
         nowhere = str(self.socket) + "-nowhere/x"
-        for wrong in ({"db": f"sqlite:{nowhere}"}, {"config": self.options["config"] | {"record": {"file": nowhere}}}):
+        in_the_way = pathlib.Path(f"{self.socket}.new")  # of its own handover socket: the last thing that may fail
+        for number, (wrong, word) in enumerate(
+            (
+                ({"db": f"sqlite:{nowhere}"}, nowhere),
+                ({"config": self.options["config"] | {"record": {"file": nowhere}}}, nowhere),
+                ({}, str(self.socket)),
+            ),
+            start=1,
+        ):
+            if not wrong:
+                in_the_way.mkdir()
             failing = Daemon(name="failing", arguments=["--takeover"], **(self.options | wrong))
             self.addCleanup(failing.remove)
             await failing.launch()
             self.assertEqual(await failing.exited(), 2)
-            self.assertIn(nowhere, failing.log_text())
-            await until(lambda: "handover_failed" in old.log_text(), "the old one says so")
+            self.assertIn(word, failing.log_text())
+            await until(lambda number=number: old.log_text().count("handover_failed") == number, "the old one says so")
             await miner.mine(3)
         await self.shares_agree(pool, await (await self.miner(old, account, "other")).mine(1))
-        metrics = await self.accepted(old, 9)
-        self.assertEqual(metrics.sum("proxy_shares_accepted_total"), 9)
+        metrics = await self.accepted(old, 12)
+        self.assertEqual(metrics.sum("proxy_shares_accepted_total"), 12)
         self.assertEqual((await old.call("GET", "/readyz", token=None))[0], 200)
+        in_the_way.rmdir()
         await self.successor(old)
 
     async def test_addresses_that_the_new_configuration_has_not_are_given_up(self):

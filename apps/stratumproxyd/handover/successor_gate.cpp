@@ -20,8 +20,8 @@ using words = std::vector<std::string>;
 
 constexpr std::chrono::seconds patience{60};  // the other one opens its database, which may be a long way to go
 
-unix_listener listen_at(const std::filesystem::path& socket) try {
-  if (unix_channel::to(socket))
+unix_listener listen_at(const std::filesystem::path& socket, bool replaces) try {
+  if (!replaces && unix_channel::to(socket))
     throw std::runtime_error(fmt::format("another stratumproxyd answers at {}: take its place with --takeover, or give this one another "
                                          "socket under [handover]", socket.string()));
   return unix_listener(socket);
@@ -31,8 +31,8 @@ unix_listener listen_at(const std::filesystem::path& socket) try {
 
 }  // namespace
 
-successor_gate::successor_gate(const std::filesystem::path& socket, handover_host& host, stratumproxy::log_sink& log)
-    : host_(host), log_(log), listener_(listen_at(socket)) {}
+successor_gate::successor_gate(const std::filesystem::path& socket, bool replaces, handover_host& host, stratumproxy::log_sink& log)
+    : host_(host), log_(log), listener_(listen_at(socket, replaces)) {}
 
 successor_gate::~successor_gate() { stop(); }
 
@@ -111,15 +111,17 @@ bool successor_gate::hand_over(unix_channel& channel) {
     next = channel.receive();
   }
   if (!next || next->words != words{"serve"}) return give_up("the other one did not come to serve");
-  host_.retire(is_released);
+  host_.retire();
   listener_.end();  // the name is the other one's now
   if (!channel.send(words{"retired"})) tell(log_level::warning, "handover_failed", "the other one ended just as it served");
+  host_.leave(is_released);
   tell(log_level::info, "handed_over", "the other one serves; the workers of this one stay until they leave, or their time is over");
   return true;
 }
 
 bool successor_gate::send_sockets(unix_channel& channel) try {
-  for (const auto& [address, sockets] : host_.stratum_sockets()) {
+  const auto [stratum, web, tag] = host_.what_is_offered();
+  for (const auto& [address, sockets] : stratum) {
     std::span left(sockets);
     words what = {"stratum", address};
     do {
@@ -129,8 +131,7 @@ bool successor_gate::send_sockets(unix_channel& channel) try {
       what = {"more"};
     } while (!left.empty());
   }
-  const auto web = host_.web_socket();
-  return channel.send(words{"web", web.address}, web.sockets) && channel.send(words{"tag", host_.tag()});
+  return channel.send(words{"web", web.address}, web.sockets) && channel.send(words{"tag", tag});
 } catch (const std::system_error& error) {
   tell(log_level::warning, "descriptors_exhausted", error.what());
   return false;

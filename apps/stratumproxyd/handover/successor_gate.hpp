@@ -24,25 +24,32 @@ class handover_host {
     std::string address;  ///< as the configuration has it
     std::vector<stratumproxy::unique_fd> sockets;
   };
+  struct place {
+    std::vector<offer> stratum;
+    offer web;
+    std::string tag;
+  };
   virtual ~handover_host() = default;
-  [[nodiscard]] virtual std::vector<offer> stratum_sockets() = 0;
-  [[nodiscard]] virtual offer web_socket() = 0;
-  [[nodiscard]] virtual std::string tag() = 0;
+  /// Throws std::system_error when there is no descriptor left.
+  [[nodiscard]] virtual place what_is_offered() = 0;
   /// Writes the totals, and lets go of the tag. False: it could not, and keeps it.
   [[nodiscard]] virtual bool release_tag() = 0;
   /// The other one gave up: the tag is needed again.
   virtual void keep_tag() = 0;
   /// The other one serves. No new miners, no new requests.
-  virtual void retire(bool has_released_tag) = 0;
-  /// After it has retired: the other one has ended.
+  virtual void retire() = 0;
+  /// After that, once the other one knows: the workers may leave, and what they still do is the other one's to count if it has the tag.
+  virtual void leave(bool has_released_tag) = 0;
+  /// After that: the other one has ended.
   virtual void successor_ended() = 0;
 };
 
 /// Where a successor may ask for this daemon's place; predecessor.hpp has what is said. One at a time.
 class successor_gate {
  public:
-  /// Nobody is answered before start(). Throws std::runtime_error with one actionable line. The host is borrowed.
-  successor_gate(const std::filesystem::path& socket, handover_host& host, stratumproxy::log_sink& log);
+  /// Nobody is answered before start(). Where another daemon answers there, it takes its name if it `replaces` that one. Throws
+  /// std::runtime_error with one actionable line. The host is borrowed.
+  successor_gate(const std::filesystem::path& socket, bool replaces, handover_host& host, stratumproxy::log_sink& log);
   ~successor_gate();  ///< stops
 
   void start();

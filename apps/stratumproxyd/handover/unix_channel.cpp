@@ -144,7 +144,6 @@ std::optional<unix_channel> unix_listener::accept() {
   for (;;) {
     unique_fd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (socket) return unix_channel(std::move(socket));
-    if (errno == EINVAL || errno == EBADF) return std::nullopt;
     if (errno != EINTR && errno != ECONNABORTED) return std::nullopt;
   }
 }
