@@ -68,13 +68,6 @@ struct reader {
   }
 };
 
-// A variable may hold any bytes; a message is one line.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, 200)) out += c > 0x20 && c < 0x7f ? c : '?';
-  return out;
-}
-
 // Others may have variables that begin alike: a service of Kubernetes that is called "stratumproxy" makes some.
 bool is_of_a_section(std::string_view name) {
   return std::ranges::any_of(config_keys(), [&](const config_key& key) {
