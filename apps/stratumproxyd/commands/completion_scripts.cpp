@@ -68,12 +68,14 @@ std::string bash_completion(const std::vector<completion_node>& nodes) {
       "# bash completion of stratumproxyd, made by `stratumproxyd completion bash`.\n"
       "_stratumproxyd() {{\n"
       "  local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} path='' offered='' files='' i\n"
+      "  # --option=value is three words here.\n"
+      "  if [[ $current == = ]]; then current=''; elif [[ $previous == = ]]; then previous=${{COMP_WORDS[COMP_CWORD - 2]}}; fi\n"
       "  for ((i = 1; i < COMP_CWORD; ++i)); do\n"
       "    case \"$path/${{COMP_WORDS[i]}}\" in\n");
   for (const auto& node : nodes)
     for (const auto& each : node.commands)
       out += fmt::format("      '{}/{}') path='{}' ;;\n", node.path, each.name, path_below(node, each));
-  out += fmt::format("      *) case ${{COMP_WORDS[i]}} in {}) ((++i)) ;; esac ;;\n    esac\n  done\n  case $previous in\n",
+  out += fmt::format("      *) case ${{COMP_WORDS[i]}} in {}) [[ ${{COMP_WORDS[++i]}} == = ]] && ((++i)) ;; esac ;;\n    esac\n  done\n  case $previous in\n",
                      all_with_values(nodes));
   for (const auto& [names, each] : options_with_values(nodes))
     out += fmt::format("    {}) {} ;;\n", joined(names, " | "),
