@@ -64,14 +64,25 @@ void add_flags(CLI::App& app, given_flags& given) {
   app.get_help_ptr()->group(general)->description("print this help and exit; COMMAND --help: that of a command");
 }
 
-// A word that is none of ours is not repeated: it may be a secret that went astray.
-[[noreturn]] void refuse_extra(const CLI::App& app, const std::string& word) {
-  if (word.starts_with('-'))
-    throw config_error(fmt::format("unknown option {}; see --help", printable(word.substr(0, word.find('=')))));
+// The command that was given, as far as its words are known.
+const CLI::App& given_command(const CLI::App& app) {
   const auto* of = &app;
   while (!of->get_subcommands().empty()) of = of->get_subcommands().front();
+  return *of;
+}
+
+std::vector<std::string> commands_of(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const auto* each : of->get_subcommands({})) names.push_back(each->get_name());
+  for (const auto* each : app.get_subcommands({})) names.push_back(each->get_name());
+  return names;
+}
+
+// A word that is none of ours is not repeated: it may be a secret that went astray, also one that stands right behind a letter.
+[[noreturn]] void refuse_extra(const CLI::App& app, const std::string& word) {
+  if (word.starts_with('-'))
+    throw config_error(fmt::format("unknown option {}; see --help",
+                                   printable(word.substr(0, word.starts_with("--") ? word.find('=') : 2))));
+  const auto names = commands_of(given_command(app));
   const std::vector<std::string_view> known(names.begin(), names.end());
   if (const auto meant = nearest_name(word, known); !meant.empty())
     throw config_error(fmt::format("unknown command; did you mean {}?", meant));
@@ -128,6 +139,9 @@ command_line parse_command_line(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     // What is missing may be there, but mistyped.
     if (const auto extra = app.remaining(true); !extra.empty()) refuse_extra(app, extra.front());
+    const auto& of = given_command(app);
+    if (const auto names = commands_of(of); &of != &app && !names.empty())
+      throw config_error(fmt::format("{} needs one of {}; see {} --help", of.get_name(), fmt::join(names, ", "), of.get_name()));
     throw config_error(fmt::format("{}; see --help", printable(error.what())));
   }
   if (given.version) {

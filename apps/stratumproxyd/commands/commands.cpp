@@ -27,7 +27,7 @@ void add_commands(CLI::App& app, chosen_command& chosen) {
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.get_formatter()->label("Positionals", "Arguments");
   app.get_formatter()->label("REQUIRED", "(needed)");
-  app.footer(examples);
+  app.footer("The options of the program may follow, such as --config and --db: see stratumproxyd --help.");  // of all commands
   app.add_subcommand("run", "run the proxy (the default)")->group("Commands");
   add_check_config_command(app, chosen);
   add_migrate_command(app, chosen);
@@ -38,6 +38,7 @@ void add_commands(CLI::App& app, chosen_command& chosen) {
   add_token_commands(app, chosen);
   add_import_seed_command(app, chosen);
   add_completion_command(app, chosen);
+  app.footer(examples);
 }
 
 }  // namespace stratumproxyd

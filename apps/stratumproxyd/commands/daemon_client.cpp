@@ -46,7 +46,9 @@ struct daemon_client::connection {
 daemon_client::daemon_client(const config& settings, const std::string& url)
     : connection_(std::make_unique<connection>(url.empty() ? url_of(settings) : url)) {
   auto& client = connection_->client;
-  if (!client.is_valid()) throw std::runtime_error("--url must be http://HOST:PORT or https://HOST:PORT");
+  const auto& to = connection_->url;
+  if (!client.is_valid() || !(to.starts_with("http://") || to.starts_with("https://")))
+    throw std::runtime_error("--url must be http://HOST:PORT or https://HOST:PORT");
   client.set_connection_timeout(patience_seconds);
   client.set_read_timeout(patience_seconds);
   client.set_keep_alive(true);
@@ -60,8 +62,7 @@ const std::string& daemon_client::url() const noexcept { return connection_->url
 std::string daemon_client::get(const std::string& path) {
   const auto answer = connection_->client.Get(path);
   if (!answer)
-    throw daemon_unreachable(fmt::format("no daemon answers at {}: {}; --web.addr, --config or --url say where it is",
-                                         connection_->url, httplib::to_string(answer.error())));
+    throw daemon_unreachable(fmt::format("no daemon answers at {}; --web.addr, --config or --url say where it is", connection_->url));
   if (answer->status == 200) return std::move(answer->body);
   if (answer->status == 401)
     throw command_refused(

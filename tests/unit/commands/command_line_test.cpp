@@ -57,7 +57,8 @@ TEST_CASE("a word that is no command is not repeated") {
   CHECK(error_of({"polo"}) == "unknown command; did you mean pool?");
   CHECK(error_of({"user", "lst"}) == "unknown command; did you mean list?");
   CHECK(error_of({"user", "show", "name", "canary"}).find("canary") == std::string::npos);
-  CHECK_FALSE(error_of({"user"}).empty());
+  CHECK(error_of({"user", "add", "-pcanary"}) == "unknown option -p; see --help");
+  CHECK(error_of({"user"}) == "user needs one of add, list, show, remove; see user --help");
   CHECK_FALSE(error_of({"user", "show"}).empty());
   CHECK_FALSE(error_of({"user", "list", "pool", "list"}).empty());
 }
