@@ -11,6 +11,8 @@
 
 namespace stratumproxyd {
 
+/// The members from `name` to `pools`: what the account is.
+void put_account(json_answer& out, const user_record& account);
 /// The members `last_seen` and those of the totals. With workers it was seen `now`: the table is some minutes behind.
 void put_seen_and_totals(json_answer& out, const user_record& account, std::uint64_t workers, moment now);
 

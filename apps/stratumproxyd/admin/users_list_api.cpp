@@ -9,7 +9,6 @@
 #include "admin/json_answer.hpp"
 #include "admin/json_body.hpp"
 #include "admin/query.hpp"
-#include "link_rules.hpp"
 #include "store/text.hpp"
 
 namespace stratumproxyd {
@@ -37,20 +36,7 @@ struct live {
 };
 
 void put(json_answer& out, const user_record& account, const live& runs, moment now) {
-  out.put("name", account.name);
-  out.put("revision", account.revision);
-  out.put("created_at", account.created_at);
-  if (account.mode) out.put("mode", name(*account.mode));
-  else out.put_null("mode");
-  out.begin_array("pools");
-  for (const auto& route : account.routes) {
-    out.begin_object();
-    out.put("pool", route.pool);
-    out.put("user", route.user);
-    out.put("weight", std::uint64_t{route.weight});
-    out.end_object();
-  }
-  out.end_array();
+  put_account(out, account);
   out.put("workers", runs.workers);
   out.put("hashrate", runs.hashrate);
   put_seen_and_totals(out, account, runs.workers, now);

@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +11,7 @@
 #include "admin/handlers.hpp"
 #include "admin/json_answer.hpp"
 #include "admin/table_json.hpp"
-#include "commands/commands.hpp"
+#include "commands/command_group.hpp"
 #include "commands/local_tables.hpp"
 #include "commands/outcome.hpp"
 #include "commands/request_body.hpp"
@@ -69,30 +68,22 @@ int list(const config& settings, const algorithm_options& given) {
 }  // namespace
 
 void add_algorithm_commands(CLI::App& app, chosen_command& chosen) {
-  auto* const group = app.add_subcommand("algorithm", "algorithms and their dividers: add, list");
-  group->group("Commands")->require_subcommand(1);
-  const auto given = std::make_shared<algorithm_options>();
-  const auto command = [&](const char* name, const char* text, int (*what)(const config&, const algorithm_options&)) {
-    auto* const made = group->add_subcommand(name, text);
-    made->group("Commands")->add_flag("--json", given->json, "for programs");
-    made->callback(
-        [given, what, &chosen] { chosen = [given, what](const config& settings) { return what(settings, *given); }; });
-    return made;
-  };
-  auto* const adding = command("add", "make an algorithm known", add);
-  adding->add_option("NAME", given->name, "in any case")->required();
-  adding->add_option("--divider", given->divider, "a share of difficulty D stands for 2^32 * D / divider hashes")
+  command_group<algorithm_options> group(app, chosen, "algorithm", "algorithms and their dividers: add, list");
+  auto& given = group.given();
+  auto* const adding = group.add("add", "make an algorithm known", add);
+  adding->add_option("NAME", given.name, "in any case")->required();
+  adding->add_option("--divider", given.divider, "a share of difficulty D stands for 2^32 * D / divider hashes")
       ->type_name("NUMBER")
       ->required();
-  adding->add_option("--alias", given->aliases, "another spelling; may be repeated")
+  adding->add_option("--alias", given.aliases, "another spelling; may be repeated")
       ->type_name("NAME")
       ->expected(1)
       ->take_all();
-  adding->add_option("--dialect", given->dialect, "what its pools speak (default bitcoin)")->type_name("NAME");
-  adding->add_option("--coinb1-index", given->coinb1_index, "position of the first coinbase part in mining.notify (default 2)")
+  adding->add_option("--dialect", given.dialect, "what its pools speak (default bitcoin)")->type_name("NAME");
+  adding->add_option("--coinb1-index", given.coinb1_index, "position of the first coinbase part in mining.notify (default 2)")
       ->type_name("NUMBER");
   adding->footer("\nExample:\n  stratumproxyd algorithm add x16rv2 --divider 256");
-  command("list", "all algorithms", list);
+  group.add("list", "all algorithms", list);
 }
 
 }  // namespace stratumproxyd

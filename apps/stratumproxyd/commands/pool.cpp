@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +11,7 @@
 #include "admin/json.hpp"
 #include "admin/json_answer.hpp"
 #include "admin/table_json.hpp"
-#include "commands/commands.hpp"
+#include "commands/command_group.hpp"
 #include "commands/local_tables.hpp"
 #include "commands/outcome.hpp"
 #include "commands/request_body.hpp"
@@ -94,37 +93,29 @@ int take_file(const config& settings, const pool_options& given) {
 }  // namespace
 
 void add_pool_commands(CLI::App& app, chosen_command& chosen) {
-  auto* const group = app.add_subcommand("pool", "pools: add, list, import");
-  group->group("Commands")->require_subcommand(1);
-  const auto given = std::make_shared<pool_options>();
-  const auto command = [&](const char* name, const char* text, int (*what)(const config&, const pool_options&)) {
-    auto* const made = group->add_subcommand(name, text);
-    made->group("Commands")->add_flag("--json", given->json, "for programs");
-    made->callback(
-        [given, what, &chosen] { chosen = [given, what](const config& settings) { return what(settings, *given); }; });
-    return made;
-  };
-  auto* const adding = command("add", "make a pool known, so that accounts may mine there", add);
-  adding->add_option("POOL", given->pool, "HOST:PORT")->required();
-  adding->add_option("--algorithm", given->algorithm, "what is mined there: see algorithm list")->type_name("NAME")->required();
-  adding->add_option("--divider", given->divider, "instead of the algorithm's")->type_name("NUMBER");
-  adding->add_option("--login-template", given->login_template, "login at the pool (default {user}.{rig})")->type_name("TEXT");
-  adding->add_option("--reconnect-host", given->reconnect_hosts, "a host that its client.reconnect may name; may be repeated")
+  command_group<pool_options> group(app, chosen, "pool", "pools: add, list, import");
+  auto& given = group.given();
+  auto* const adding = group.add("add", "make a pool known, so that accounts may mine there", add);
+  adding->add_option("POOL", given.pool, "HOST:PORT")->required();
+  adding->add_option("--algorithm", given.algorithm, "what is mined there: see algorithm list")->type_name("NAME")->required();
+  adding->add_option("--divider", given.divider, "instead of the algorithm's")->type_name("NUMBER");
+  adding->add_option("--login-template", given.login_template, "login at the pool (default {user}.{rig})")->type_name("TEXT");
+  adding->add_option("--reconnect-host", given.reconnect_hosts, "a host that its client.reconnect may name; may be repeated")
       ->type_name("HOST")
       ->expected(1)
       ->take_all();
-  adding->add_option("--mode", given->mode, "links (default dedicated)")->type_name("dedicated|shared");
-  adding->add_option("--verify", given->verify, "what is checked of shares (default basic)")->type_name("off|basic|full");
-  adding->add_flag("--vardiff", given->vardiff, "a difficulty for each worker");
-  adding->add_flag("--fixed-difficulty", given->fixed_difficulty, "the pool's difficulty does not follow the hashrate");
-  adding->add_flag("--rig-logins", given->rig_logins, "every rig logs in on a shared link");
+  adding->add_option("--mode", given.mode, "links (default dedicated)")->type_name("dedicated|shared");
+  adding->add_option("--verify", given.verify, "what is checked of shares (default basic)")->type_name("off|basic|full");
+  adding->add_flag("--vardiff", given.vardiff, "a difficulty for each worker");
+  adding->add_flag("--fixed-difficulty", given.fixed_difficulty, "the pool's difficulty does not follow the hashrate");
+  adding->add_flag("--rig-logins", given.rig_logins, "every rig logs in on a shared link");
   adding->footer(
       "A pool that is known with other values is refused; docs/api.md says how one is changed.\n"
       "\nExample:\n"
       "  stratumproxyd pool add stratum.example.com:3333 --algorithm sha256d --mode shared --verify full");
-  command("list", "all pools", list);
-  auto* const importing = command("import", "algorithms and pools from a file: all rows, or none", take_file);
-  importing->add_option("FILE", given->file, "as GET /api/v1/export and pool list --json write it; - is standard input")
+  group.add("list", "all pools", list);
+  auto* const importing = group.add("import", "algorithms and pools from a file: all rows, or none", take_file);
+  importing->add_option("FILE", given.file, "as GET /api/v1/export and pool list --json write it; - is standard input")
       ->required();
 }
 

@@ -2,12 +2,11 @@
 #include <CLI/CLI.hpp>
 
 #include <iostream>
-#include <memory>
 #include <string>
 
 #include "admin/handlers.hpp"
 #include "admin/json.hpp"
-#include "commands/commands.hpp"
+#include "commands/command_group.hpp"
 #include "commands/local_tables.hpp"
 #include "commands/outcome.hpp"
 #include "commands/request_body.hpp"
@@ -62,25 +61,17 @@ int revoke(const config& settings, const token_options& given) {
 }  // namespace
 
 void add_token_commands(CLI::App& app, chosen_command& chosen) {
-  auto* const group = app.add_subcommand("token", "bearer tokens of the HTTP API: create, list, revoke");
-  group->group("Commands")->require_subcommand(1);
-  const auto given = std::make_shared<token_options>();
-  const auto command = [&](const char* name, const char* text, int (*what)(const config&, const token_options&)) {
-    auto* const made = group->add_subcommand(name, text);
-    made->group("Commands")->add_flag("--json", given->json, "for programs");
-    made->callback(
-        [given, what, &chosen] { chosen = [given, what](const config& settings) { return what(settings, *given); }; });
-    return made;
-  };
-  auto* const creating = command("create", "make a token and print it, once", create);
-  creating->add_option("NAME", given->name, "letters, digits, - and _; the audit log shows it")->required();
-  creating->add_option("--role", given->role, "what its bearer may do")->type_name("admin|read-only|register-only")->required();
+  command_group<token_options> group(app, chosen, "token", "bearer tokens of the HTTP API: create, list, revoke");
+  auto& given = group.given();
+  auto* const creating = group.add("create", "make a token and print it, once", create);
+  creating->add_option("NAME", given.name, "letters, digits, - and _; the audit log shows it")->required();
+  creating->add_option("--role", given.role, "what its bearer may do")->type_name("admin|read-only|register-only")->required();
   creating->footer(
       "Proxies that run know it within two seconds. The first one must be an admin's, unless there is a token file.\n"
       "\nExample:\n"
       "  stratumproxyd token create grafana --role read-only");
-  command("list", "all tokens, but not their text", list);
-  command("revoke", "remove a token", revoke)->add_option("NAME", given->name, "the token's name")->required();
+  group.add("list", "all tokens, but not their text", list);
+  group.add("revoke", "remove a token", revoke)->add_option("NAME", given.name, "the token's name")->required();
 }
 
 }  // namespace stratumproxyd

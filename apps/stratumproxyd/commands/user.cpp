@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,7 +10,7 @@
 #include "admin/handlers.hpp"
 #include "admin/json.hpp"
 #include "admin/json_answer.hpp"
-#include "commands/commands.hpp"
+#include "commands/command_group.hpp"
 #include "commands/local_tables.hpp"
 #include "commands/outcome.hpp"
 #include "commands/request_body.hpp"
@@ -40,22 +39,7 @@ std::string seen_text(const user_record& account) { return account.last_seen ? u
 
 // As the API has it, but for what only a daemon that runs knows.
 void put(json_answer& out, const user_record& account) {
-  out.put("name", account.name);
-  out.put("revision", account.revision);
-  out.put("created_at", account.created_at);
-  if (account.mode)
-    out.put("mode", name(*account.mode));
-  else
-    out.put_null("mode");
-  out.begin_array("pools");
-  for (const auto& route : account.routes) {
-    out.begin_object();
-    out.put("pool", route.pool);
-    out.put("user", route.user);
-    out.put("weight", std::uint64_t{route.weight});
-    out.end_object();
-  }
-  out.end_array();
+  put_account(out, account);
   put_seen_and_totals(out, account, 0, {});
 }
 
@@ -159,24 +143,16 @@ int remove(const config& settings, const user_options& given) {
 }  // namespace
 
 void add_user_commands(CLI::App& app, chosen_command& chosen) {
-  auto* const group = app.add_subcommand("user", "accounts: add, list, show, remove");
-  group->group("Commands")->require_subcommand(1);
-  const auto given = std::make_shared<user_options>();
-  const auto command = [&](const char* name, const char* text, int (*what)(const config&, const user_options&)) {
-    auto* const made = group->add_subcommand(name, text);
-    made->group("Commands")->add_flag("--json", given->json, "for programs");
-    made->callback(
-        [given, what, &chosen] { chosen = [given, what](const config& settings) { return what(settings, *given); }; });
-    return made;
-  };
-  auto* const adding = command("add", "register an account and print its name, which miners log in with", add);
-  adding->add_option("--pool", given->pool, "a pool that is known: see pool add")->type_name("HOST:PORT");
-  adding->add_option("--user", given->user, "the login at the pool")->type_name("TEXT");
-  adding->add_option("--password", given->password, "the pool's password; others see it in the list of processes")
+  command_group<user_options> group(app, chosen, "user", "accounts: add, list, show, remove");
+  auto& given = group.given();
+  auto* const adding = group.add("add", "register an account and print its name, which miners log in with", add);
+  adding->add_option("--pool", given.pool, "a pool that is known: see pool add")->type_name("HOST:PORT");
+  adding->add_option("--user", given.user, "the login at the pool")->type_name("TEXT");
+  adding->add_option("--password", given.password, "the pool's password; others see it in the list of processes")
       ->type_name("TEXT");
-  adding->add_flag("--password-stdin", given->password_stdin, "read the password from standard input: its first line");
-  adding->add_option("--mode", given->mode, "links of this account (default: as the pool)")->type_name("dedicated|shared");
-  adding->add_option("--from", given->from, "the body of POST /api/v1/users: fall-backs, weights; - is standard input")
+  adding->add_flag("--password-stdin", given.password_stdin, "read the password from standard input: its first line");
+  adding->add_option("--mode", given.mode, "links of this account (default: as the pool)")->type_name("dedicated|shared");
+  adding->add_option("--from", given.from, "the body of POST /api/v1/users: fall-backs, weights; - is standard input")
       ->type_name("FILE");
   adding->footer(
       "Without --password it is taken from --password-stdin, from the environment (STRATUMPROXY_POOL_PASSWORD),\n"
@@ -184,13 +160,13 @@ void add_user_commands(CLI::App& app, chosen_command& chosen) {
       "\nExamples:\n"
       "  stratumproxyd user add --pool stratum.example.com:3333 --user wallet\n"
       "  name=$(echo x | stratumproxyd user add --pool stratum.example.com:3333 --user wallet --password-stdin)");
-  auto* const listing = command("list", "all accounts, or some", list);
-  listing->add_option("--pool", given->pool, "those that mine there")->type_name("HOST:PORT");
-  listing->add_option("--algorithm", given->algorithm, "those that mine it")->type_name("NAME");
-  listing->add_option("--search", given->search, "those whose name, or login at a pool, begins so")->type_name("TEXT");
-  command("show", "one account", show)->add_option("NAME", given->name, "the account")->required();
-  command("remove", "remove an account: its workers are let go, its totals stay", remove)
-      ->add_option("NAME", given->name, "the account")
+  auto* const listing = group.add("list", "all accounts, or some", list);
+  listing->add_option("--pool", given.pool, "those that mine there")->type_name("HOST:PORT");
+  listing->add_option("--algorithm", given.algorithm, "those that mine it")->type_name("NAME");
+  listing->add_option("--search", given.search, "those whose name, or login at a pool, begins so")->type_name("TEXT");
+  group.add("show", "one account", show)->add_option("NAME", given.name, "the account")->required();
+  group.add("remove", "remove an account: its workers are let go, its totals stay", remove)
+      ->add_option("NAME", given.name, "the account")
       ->required();
 }
 
