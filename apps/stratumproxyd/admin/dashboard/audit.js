@@ -52,7 +52,7 @@ export function create() {
     on: {click: look_further_back}});
   table = new data_table(by_id('view-audit'), {
     columns, label: 'Audit log', sort: {id: 'time', down: true}, placeholder: 'Search what is shown: who, what, account',
-    empty: 'Nothing has been changed over the API yet.', tools: [older],
+    empty: 'Nothing has been changed yet.', tools: [older],
   });
 }
 
