@@ -31,6 +31,9 @@ class poller {
     std::uint32_t events = 0;
   };
 
+  /// So many are taken by one poll(). More would keep mail and time waiting for longer than a few milliseconds.
+  static constexpr std::size_t at_once = 128;
+
   /// Throws std::system_error when there is no descriptor left.
   poller();
 
@@ -54,9 +57,6 @@ class poller {
     std::uint32_t generation = 0;  ///< of the slot: an event for who was here before must not reach who is here now
   };
   [[nodiscard]] epoll_event event_for(const place& at, std::uint32_t events) const noexcept;
-
-  // More would keep mail and time waiting for longer than a few milliseconds.
-  static constexpr std::size_t at_once = 128;
 
   unique_fd set_;
   std::vector<entry> entries_;

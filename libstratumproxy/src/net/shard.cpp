@@ -473,6 +473,9 @@ void shard::share_checked(session::check_id check, const result<algorithm::proof
 void shard::drain(shard_task done) {
   stop_accepting();
   close_unannounced();
+  // What has arrived but was not read yet is taken, too: each has its turn, but somebody may send without end.
+  for (std::size_t turns = connections_.size() / poller::at_once + 1; turns > 0 && serve_ready(); --turns) {
+  }
   manager_->drain(now_);
   drain_waiters_.push_back(std::move(done));
 }
@@ -516,18 +519,23 @@ void shard::stop() {
   drain_waiters_.clear();
 }
 
+// One wake-up for all that is ready: the shares that came over many connections go up a shared link in one write. But a job for
+// thousands of workers does not wait in memory for the next one.
+bool shard::serve_ready() {
+  bool was_any = false;
+  poller_.poll();
+  for (auto ready = poller_.next(); ready.who; ready = poller_.next()) {
+    was_any = true;
+    on_ready(ready.who, ready.events);
+    if (dirty_.size() >= most_unsettled) settle();
+  }
+  return was_any;
+}
+
 void shard::await_connections() {
   connections_ready_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](const asio::error_code& error) {
     if (error || self->stopped_) return;
-    // One wake-up for all that is ready: the shares that came over many connections go up a shared link in one write. But a job for
-    // thousands of workers does not wait in memory for the next one.
-    self->wake_up([&] {
-      self->poller_.poll();
-      for (auto ready = self->poller_.next(); ready.who; ready = self->poller_.next()) {
-        self->on_ready(ready.who, ready.events);
-        if (self->dirty_.size() >= most_unsettled) self->settle();
-      }
-    });
+    self->wake_up([&] { self->serve_ready(); });
     if (!self->stopped_) self->await_connections();
   });
 }

@@ -120,6 +120,8 @@ class shard final : public session::session_host, public std::enable_shared_from
   void linger(const connection::pointer& who);
 
   void await_connections();
+  /// False when nothing was.
+  bool serve_ready();
   void on_ready(const connection::pointer& who, std::uint32_t events);
   void on_input(const connection::pointer& from);
   void on_output(const connection::pointer& to);
