@@ -1,6 +1,7 @@
 // How a miner becomes a worker: subscribe, authorize, and the return of one that was here before.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
 
 #include "algorithm/target.hpp"
@@ -76,7 +77,7 @@ void session_manager::impl::worker_subscribes(downstream_session& worker, const 
 void session_manager::impl::subscribe(downstream_session& worker, downstream_session* before, std::optional<session_record> recalled,
                                       time_point now) {
   give_identity(worker, before, recalled);
-  if (recalled) worker.login().recalled = std::move(recalled);
+  if (recalled) worker.login().recalled = std::make_unique<session_record>(*std::move(recalled));
   if (worker.owner && before) resume_session(worker, now);
   else if (worker.owner && recall_session(worker, *worker.owner)) worker_wishes(worker, now);
   worker.subscribe_answer();

@@ -254,7 +254,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
       if (!worker.subscribed_) {
         worker.agent_ = worker.shard_.agents.share(
             protocol::printable(m.agent, m.agent.starts_with("stratumproxy/") ? max_proxy_agent : max_agent));
-        worker.login().subscribe_id = silent ? std::string_view{} : id;
+        worker.login().request_id = silent ? std::string_view{} : id;
         worker.looking_up_ = true;
         return worker.listener_.worker_subscribes(worker, m, now);
       }
@@ -298,7 +298,7 @@ void downstream_session::handle(const protocol::miner_message& message, time_poi
     void operator()(const protocol::malformed& m) const {
       if (m.method == "mining.submit") return worker.submit(silent ? std::string_view{} : id, std::nullopt, now);
       if (m.method == "mining.authorize") {
-        worker.login().authorize_id = silent ? std::string_view{} : id;
+        worker.login().request_id = silent ? std::string_view{} : id;
         return worker.authorize_answer(false, 24, "unusable login", now);
       }
       worker.shard_.events.count(happening::line_refused);
@@ -322,12 +322,12 @@ void downstream_session::subscribe_answer() {
   looking_up_ = false;
   if (!channel_) return;
   subscribed_ = true;
-  if (!login().subscribe_id.empty()) encode_subscribed(login().subscribe_id);
+  if (!login().request_id.empty()) encode_subscribed(login().request_id);
   shard_.flush(*channel_);
 }
 
 void downstream_session::authorize(std::string_view id, const protocol::authorize& asked, time_point now) {
-  login().authorize_id = id;
+  login().request_id = id;
   const auto [account, its_rig] = split_login(asked.user);
   if (const auto wanted = difficulty_in(asked.password); wanted > 0) wish().fixed = wanted;
   if (!is_account_name(account)) return authorize_answer(false, 24, "unknown account", now);
@@ -346,11 +346,11 @@ void downstream_session::authorize_answer(bool good, int code, std::string_view 
   if (good) {
     authorized_ = true;
     failed_authorizes_ = 0;
-    if (!login().authorize_id.empty()) protocol::encode_true(shard_.out, login().authorize_id);
+    if (!login().request_id.empty()) protocol::encode_true(shard_.out, login().request_id);
     return shard_.flush(*channel_);
   }
   shard_.events.count(happening::authorize_failed);
-  if (!login().authorize_id.empty()) protocol::encode_rejected(shard_.out, login().authorize_id, code, text);
+  if (!login().request_id.empty()) protocol::encode_rejected(shard_.out, login().request_id, code, text);
   shard_.flush(*channel_);
   const bool try_later = code == 20;
   if (!try_later && ++failed_authorizes_ >= shard_.config.limits.failed_authorizes) {

@@ -109,11 +109,10 @@ struct further_names {
 /// What is needed until a worker is known.
 struct worker_login {
   std::string line;              // a copy of the line being handled, until subscribed
-  std::string subscribe_id;      // of the request; "" wants no reply
-  std::string authorize_id;      // likewise
+  std::string request_id;        // of the look-up; "" wants no reply
   std::string suggested_target;  // becomes a difficulty once the algorithm is known
   std::optional<session_id> expected_session;  // what it gets, where it came from another shard
-  std::optional<session_record> recalled;      // what it was at another proxy
+  std::unique_ptr<session_record> recalled;    // what it was at another proxy
 };
 
 /// One worker: the proxy as a pool of a miner, over its connections. Outlives the connection while its session may be restored.
@@ -242,9 +241,8 @@ class downstream_session {
     if (others_) std::erase_if(*others_, is);
     if (others_ && others_->empty()) others_.reset();
   }
-  [[nodiscard]] std::optional<session_record> take_recalled() {
-    return login_ ? std::exchange(login_->recalled, std::nullopt) : std::nullopt;
-  }
+  /// Null when it was nowhere.
+  [[nodiscard]] std::unique_ptr<session_record> take_recalled() { return login_ ? std::move(login_->recalled) : nullptr; }
   /// "" when there is none.
   [[nodiscard]] std::string take_suggested_target() { return login_ ? std::exchange(login_->suggested_target, {}) : std::string(); }
   [[nodiscard]] difficulty_wishes wishes() const noexcept { return wishes_ ? *wishes_ : difficulty_wishes{}; }
@@ -293,10 +291,10 @@ class downstream_session {
   bool is_kept = false;                       // counted among the kept sessions
   bool is_ending = false;                     // sends no more, but is owed verdicts
   bool is_paused = false;                     // the host was told not to read
-  std::size_t saved = 0;                      // in the store of sessions: a hash of what; 0: nothing
-  time_point saved_at{};
   bool counts_as_stranger = true;             // towards the limit of its address
   time_point left_at{};                       // when the connection was lost
+  std::uint32_t saved = 0;                    // in the store of sessions: a hash of what; 0: nothing
+  std::uint32_t saved_second = 0;             // when
   metrics::share_counts* totals = nullptr;    // of the account, pool and algorithm it mines for; the shard's
   double divider = 1;                         // of the algorithm it mines
 

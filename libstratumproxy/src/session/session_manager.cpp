@@ -2,6 +2,8 @@
 #include "stratumproxy/session/session_manager.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <utility>
 
@@ -193,10 +195,13 @@ void session_manager::impl::save(downstream_session& worker, time_point now) {
   if (!settings_.sessions || !worker.owner || !worker.is_subscribed() || worker.told_difficulty <= 0) return;
   const auto mix = [](std::size_t sum, std::size_t more) { return (sum ^ more) * 0x9e3779b97f4a7c15; };
   const std::hash<std::string> of;
-  const auto what = mix(mix(mix(of(worker.owner->name), of(worker.rig)), std::hash<double>{}(worker.told_difficulty)), worker.miner_bytes) | 1;
-  if (worker.saved == what && now - worker.saved_at < session_store::refresh) return;
+  const auto sum = mix(mix(mix(of(worker.owner->name), of(worker.rig)), std::hash<double>{}(worker.told_difficulty)), worker.miner_bytes);
+  // In four bytes each: a worker has 8 of them left before it takes 16 more.
+  const auto what = static_cast<std::uint32_t>(sum >> 32) | 1;
+  const auto second = static_cast<std::uint32_t>(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count());
+  if (worker.saved == what && std::chrono::seconds(second - worker.saved_second) < session_store::refresh) return;
   worker.saved = what;
-  worker.saved_at = now;
+  worker.saved_second = second;
   settings_.sessions->save({.id = worker.session.text(), .account = worker.owner->name, .rig = worker.rig,
                             .difficulty = worker.told_difficulty, .mark = worker.mark, .miner_bytes = worker.miner_bytes});
 }
