@@ -156,6 +156,18 @@ TEST_CASE("a worker that is moved mines for the other account at once, under the
   }
 }
 
+TEST_CASE("a worker that was moved and spells its account in another case than that is registered in is still itself") {
+  house here;
+  here.all.accounts["ALICE"] = here.all.accounts["alice"];  // found without case
+  const auto one = here.mining("ALICE.a");
+  CHECK(here.verdict(*one).accepted);
+  REQUIRE(here.move(*one, "bob") == move_outcome::moved);
+  here.all.run_for(1s);
+  REQUIRE(house::is_of(*one, here.second));
+  CHECK(here.verdict(*one).accepted);
+  here.check_laws(2);
+}
+
 TEST_CASE("the next authorize of a worker that was moved wins, and its former name is nobody's then") {
   house here;
   here.all.add_account("carol", here.first.name, "", 1, [](auto& row) { row.fixed_difficulty = true; });

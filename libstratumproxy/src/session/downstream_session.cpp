@@ -393,7 +393,7 @@ bool downstream_session::is_own_name(std::string_view name) const {
   const auto called = split_login(name).account;
   if (name.empty() || is_same_name(called, owner->name) || name == rig) return true;
   if (!names_) return false;
-  const bool is_former = !called.empty() && called == names_->former_account;
+  const bool is_former = !called.empty() && is_same_name(called, names_->former_account);
   return is_former || std::find(names_->rigs.begin(), names_->rigs.end(), name) != names_->rigs.end();
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <utility>
 
+#include "session/login.hpp"
 #include "session/manager_impl.hpp"
 
 namespace stratumproxy::session {
@@ -575,7 +576,7 @@ void session_manager::session_found(lookup_id lookup, const std::optional<sessio
 }
 
 void session_manager::account_changed(const std::string& name, std::shared_ptr<const account> now_is, time_point now) {
-  for (auto& [id, asked] : impl_->lookups_) asked.is_outdated = asked.is_outdated || asked.account == name;
+  for (auto& [id, asked] : impl_->lookups_) asked.is_outdated = asked.is_outdated || is_same_name(asked.account, name);
   impl_->account_changed(name, now_is, now);
   impl_->settle(now);
 }
