@@ -75,6 +75,11 @@ class peer {
     return last_read_ == 0;
   }
   void finish_sending() { ::shutdown(socket_.get(), SHUT_WR); }
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    socket_.reset();
+  }
 
  private:
   net::unique_fd socket_;

@@ -161,6 +161,8 @@ void shard::await_header(const connection::pointer& who) {
 // Until it is whole the header stays in the kernel: whoever waits for it owns no buffer, and what is behind it is read like all else.
 void shard::on_header(const connection::pointer& who) {
   const auto got = ::recv(who->native(), input_.data(), proxy_header::longest, MSG_PEEK);
+  const bool has_ended = got == 0 || (got < 0 && errno == ECONNRESET);
+  if (has_ended && who->header_bytes == 0) return leave_unannounced(who);  // it only looked whether somebody listens
   if (got < 0) {
     if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) turn_away(who, std::strerror(errno));
     return;
@@ -168,7 +170,6 @@ void shard::on_header(const connection::pointer& who) {
   const auto header = proxy_header::parse({input_.data(), static_cast<std::size_t>(got)});
   if (header.is == proxy_header::state::malformed) return turn_away(who, "it does not begin with a PROXY header");
   if (header.is == proxy_header::state::incomplete) {
-    if (got == 0) return leave_unannounced(who);  // it only looked whether somebody listens
     if (got <= who->header_bytes) return turn_away(who, "it ended within its PROXY header");
     who->header_bytes = static_cast<std::uint16_t>(got);
     return set_readable_from(who->native(), static_cast<std::size_t>(got) + 1);

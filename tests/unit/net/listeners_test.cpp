@@ -144,6 +144,21 @@ TEST_CASE("a connection of a trusted balancer without a header is closed unanswe
   CHECK(at.log.text().find("proxy_header_missing") != std::string::npos);
 }
 
+TEST_CASE("a health check that only connects, and resets, is nobody without a header", "[loopback]") {
+  house at;
+  at.trust_loopback();
+  at.config.threads = 1;
+  proxy served(at.config, at.accounts, at.log);
+  REQUIRE_FALSE(served.start());
+  peer looks = peer::to(served.address());
+  looks.reset();
+  peer behind = peer::to(served.address());
+  behind.say("PROXY UNKNOWN\r\n");
+  log_in(behind);  // it was accepted after the other one
+  CHECK(count(served.snapshot(), "connections_refused", "proxy_header") == 0);
+  CHECK(at.log.text().find("proxy_header_missing") == std::string::npos);
+}
+
 TEST_CASE("a header that does not come is not waited for longer than for a first message", "[loopback]") {
   house at;
   at.trust_loopback();
