@@ -75,6 +75,7 @@ class proxy {
   /// - The line of a miner that has begun, the lines of a pool that is connected, and output that waits are measured by the old limit, the
   ///   output for `limits.output_blocked`. Those above a limit on their number stay.
   /// - `split` and `session.version_mask` count for sessions that begin, and links that connect, from now on.
+  /// - A pause that has begun, before a pool or a refused login is tried again, ends when it was to end.
   /// - `address`, `proxy_protocol_from`, `more_listeners`, `threads`, `metrics`, `checks.threads` and `algorithms` count from the next start().
   /// May be called before the start, too. Does not wait for the shards.
   void set_options(options now_are);
