@@ -141,6 +141,29 @@ TEST_CASE("a recalled difficulty is not searched for anew") {
   CHECK(after->difficulty < its_difficulty);  // but whoever finds nothing gets less in the end
 }
 
+TEST_CASE("a recalled difficulty is watched even where its first job could not be sent at once") {
+  house here;
+  const auto before = here.settled(0);
+  before->vanish();
+  here.its_pool.up = false;
+  here.its_pool.drop_all();
+  const auto after = here.all.connect(1);
+  after->login("alice.rig", before->session);
+  here.all.run_for(1s);
+  auto& manager = *here.all.shards[1]->manager;
+  manager.congested(after->channel, true, here.all.now);
+  here.its_pool.up = true;
+  here.all.run_for(30s);
+  (void)here.its_pool.newest()->job();
+  here.all.run_for(1s);
+  REQUIRE_FALSE(after->has_job());
+  manager.congested(after->channel, false, here.all.now);
+  REQUIRE(here.all.until([&] { return after->has_job(); }));
+  CHECK(after->difficulty == its_difficulty);
+  here.all.run_for(170s);  // 34 shares were expected after 136 s; the link is not given up before 180 s without a word
+  CHECK(after->difficulty < its_difficulty);
+}
+
 TEST_CASE("where the pool says the difficulty, it is asked for the one that the worker had") {
   house here([](pool_info& row) { row.algorithm = "by-nonce"; });
   const auto before = here.mining(0);

@@ -184,9 +184,7 @@ std::optional<bool> downstream_session::take_missed_job() noexcept { return std:
 // ---- a difficulty of its own -------------------------------------------------------------------------------------------
 
 void downstream_session::recall_tuner() {
-  if (!wishes_ || wishes_->recalled == 0) return;
-  tuner_->recall(std::exchange(wishes_->recalled, 0));
-  is_tuned_ = true;  // its first job here does not begin a search
+  if (wishes_ && wishes_->recalled != 0) tuner_->recall(std::exchange(wishes_->recalled, 0));
 }
 
 void downstream_session::take_rules(const upstream_session& link, time_point now) {
