@@ -223,6 +223,21 @@ TEST_CASE("authorize may come before subscribe") {
   CHECK(here.all.event("sessions_recalled") == 1);
 }
 
+TEST_CASE("a worker that authorizes without its rig, and then says by its session who it is, logs in at the pool as that") {
+  house here([](pool_info& row) { row.algorithm = "by-nonce"; });
+  const auto before = here.mining(0);
+  const auto its_login = here.its_pool.newest()->user;
+  REQUIRE(here.all.until([&] { return here.kept.records.contains(before->session); }));
+  before->vanish();
+  const auto after = here.all.connect(1);
+  after->authorize("alice");
+  after->subscribe(before->session);
+  REQUIRE(here.all.until([&] { return after->has_job(); }));
+  CHECK(here.all.until([&] { return here.its_pool.newest()->user == its_login; }));
+  CHECK(here.takes_shares(*after));
+  CHECK(here.its_pool.ledger.back().user == its_login);
+}
+
 TEST_CASE("under another account nothing but the mark comes along, as on one proxy") {
   house here;
   const auto before = here.settled(0);

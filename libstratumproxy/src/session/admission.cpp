@@ -78,8 +78,15 @@ void session_manager::impl::subscribe(downstream_session& worker, downstream_ses
                                       time_point now) {
   give_identity(worker, before, recalled);
   if (recalled) worker.login().recalled = std::make_unique<session_record>(*std::move(recalled));
-  if (worker.owner && before) resume_session(worker, now);
-  else if (worker.owner && recall_session(worker, *worker.owner)) worker_wishes(worker, now);
+  if (worker.owner && before) {
+    resume_session(worker, now);
+  } else if (worker.owner && recall_session(worker, *worker.owner)) {
+    if (auto* const link = find(worker.link)) {
+      attach(worker, *link, now);  // its rig may be known only now
+      take_login(*link, worker, now);
+    }
+    worker_wishes(worker, now);
+  }
   worker.subscribe_answer();
 }
 
