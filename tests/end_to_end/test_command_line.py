@@ -183,8 +183,8 @@ class CommandLine(HouseTest):
         self.assertNotEqual(other["name"], name)
         for wrong, text in (
             (("user", "add", "--pool", "none.example:1", "--user", "u", "--password", "x"), "pool none.example:1 is not known"),
-            (("user", "show", "none"), "there is no such account"),
-            (("user", "remove", "none"), "there is no such account"),
+            (("user", "show", "none"), "unknown user"),
+            (("user", "remove", "none"), "unknown user"),
         ):
             self.assertIn(text, (await self.run_command(*wrong, code=REFUSED, db=db)).err)
         nothing = await self.run_command(*add, code=UNUSABLE, db=db)

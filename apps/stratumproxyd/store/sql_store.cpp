@@ -78,7 +78,7 @@ std::vector<route_record> with_known_passwords(const std::vector<user_change::ro
 // The account as it is. Locks the row in both databases, so that whoever comes second changes what the first one made of it.
 user_record lock_user(sql_session& session, const std::string& account, std::optional<std::uint64_t> if_revision) {
   if (session.query("UPDATE users SET mode = mode WHERE name = $1 RETURNING name", {account}).empty())
-    throw account_refused(write_outcome::unknown_user, "there is no such account");
+    throw account_refused(write_outcome::unknown_user, "unknown user");
   auto there = read_user(session, account).value();
   if (if_revision.value_or(there.revision) != there.revision)
     throw account_refused(write_outcome::outdated, "the account was changed since");
