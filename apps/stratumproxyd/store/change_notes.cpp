@@ -36,6 +36,8 @@ std::string in_words(const Routes& routes) {
   for (const auto& route : routes) {
     out.append(out.empty() ? "" : ", ").append(route.pool).append(" ").append(route.user);
     if (route.weight > 0) out.append(" weight ").append(std::to_string(route.weight));
+    // Of a change: or nobody would see that it was one.
+    if constexpr (requires { route.password.has_value(); }) out.append(route.password ? " password given" : "");
   }
   return out;
 }

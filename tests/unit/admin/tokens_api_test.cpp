@@ -138,7 +138,7 @@ TEST_CASE("every change is in the audit log with who made it, and nothing else i
   CHECK(all == std::vector<std::string>{
                    "boss token.remove boss ",
                    "boss user.remove " + name + " ",
-                   "boss user.change " + name + " pool.example:3333 thief weight 3; mode dedicated",
+                   "boss user.change " + name + " pool.example:3333 thief weight 3 password given; mode dedicated",
                    "open user.register " + name + " pool.example:3333 wallet",
                    "boss pool.add new.example:1 algorithm new-algo",
                    "boss algorithm.add new-algo divider 256",

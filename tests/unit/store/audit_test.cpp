@@ -42,6 +42,8 @@ std::vector<std::pair<std::function<void(store&)>, std::string>> changes() {
        "user.register * " + pool + " farm weight 3; mode dedicated"},
       {[](store& s) { s.change_user(tester, s.users({})[0].name, {.routes = {}, .mode = std::optional<stratumproxy::link_mode>(), .if_revision = {}}); },
        "user.change * mode of the pools"},
+      {[](store& s) { s.change_user(tester, s.users({})[0].name, {.routes = {{{pool, "farm", "new canary", 0}}}, .mode = {}, .if_revision = {}}); },
+       "user.change * " + pool + " farm password given"},
       {[](store& s) { s.remove_user(tester, s.users({})[0].name); }, "user.remove * "},
       {[](store& s) {
          store_test::add_account(s, pool, "farm", "canary");
