@@ -68,11 +68,13 @@ struct reader {
   }
 };
 
-// Others may have variables that begin alike: a service of Kubernetes that is called "stratumproxy" makes some.
+// Others may have variables that begin alike: Kubernetes makes some of a service that is called "stratumproxy", or "stratumproxy-web".
 bool is_of_a_section(std::string_view name) {
   return std::ranges::any_of(config_keys(), [&](const config_key& key) {
     const auto section = variable_of(key.name.substr(0, key.name.find('.'))) + '_';
-    return name.starts_with(section);
+    if (!name.starts_with(section)) return false;
+    const auto rest = name.substr(section.size());
+    return !rest.starts_with("SERVICE_") && rest != "PORT" && !rest.starts_with("PORT_");
   });
 }
 

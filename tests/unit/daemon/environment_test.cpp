@@ -73,6 +73,7 @@ TEST_CASE("every key has a variable of its own") {
 
 TEST_CASE("empty variables count as none, and so do those of others") {
   const auto settings = with({"STRATUMPROXY_DB_URL=", "STRATUMPROXY_STRATUM_THREADS=", "STRATUMPROXY_PORT=tcp://10.0.0.1:9332", "STRATUMPROXY_SERVICE_HOST=x",
+                              "STRATUMPROXY_WEB_SERVICE_HOST=x", "STRATUMPROXY_WEB_PORT=tcp://10.0.0.1:80", "STRATUMPROXY_WEB_PORT_80_TCP_ADDR=x",
                               "STRATUMPROXY_=x", "stratumproxy_db_url=sqlite:x", "STRATUMPROXY_DB_URL"});
   CHECK(change_of(config{}, settings).taken.empty());
   CHECK(change_of(config{}, settings).needs_restart.empty());
@@ -83,6 +84,7 @@ TEST_CASE("empty variables count as none, and so do those of others") {
 
 TEST_CASE("a variable that names no key of its section is refused, with the one that was meant") {
   CHECK(error_of({"STRATUMPROXY_DB_URI=sqlite:canary"}) == "unknown environment variable STRATUMPROXY_DB_URI; did you mean STRATUMPROXY_DB_URL?");
+  CHECK(error_of({"STRATUMPROXY_WEB_PORTS=80"}).starts_with("unknown environment variable"));
   CHECK(error_of({"STRATUMPROXY_STRATUM_LISTEN_ADDR=127.0.0.1:1"}).starts_with("unknown environment variable"));
   CHECK(error_of({"STRATUMPROXY_WEB_\n=canary"}).find('\n') == std::string::npos);
 }
