@@ -35,6 +35,12 @@ bool is_set(const json_object& members, std::string_view name) {
   return flag && *flag;
 }
 
+std::vector<std::string> texts_in(const json_object& members, std::string_view name) {
+  const auto found = members.find(name);
+  const auto* texts = found == members.end() ? nullptr : std::get_if<std::vector<std::string>>(&found->second);
+  return texts ? *texts : std::vector<std::string>();
+}
+
 std::vector<json_object> rows_in(const json_object& members, std::string_view name) {
   const auto found = members.find(name);
   const auto* rows = found == members.end() ? nullptr : std::get_if<std::vector<json_object>>(&found->second);
@@ -53,6 +59,8 @@ void add_head(const json_object& status, const std::string& url, std::vector<std
   for (const auto& row : rows_in(status, "hashrates"))
     out.push_back(fmt::format("{} {}", hashrate_text(number_in(row, "hashrate")), text_in(row, "hash")));
   if (const auto error = text_in(status, "reload_error"); !error.empty()) out.push_back("the last reload failed: " + error);
+  if (const auto keys = texts_in(status, "needs_restart"); !keys.empty())
+    out.push_back(visible(fmt::format("waits for a restart: {}", fmt::join(keys, ", "))));
 }
 
 struct pool_links {

@@ -49,6 +49,14 @@ TEST_CASE("so many workers as fit, or none") {
   CHECK(status_lines(answers(three_workers), "", 0).size() == 8);
 }
 
+TEST_CASE("what is wrong with the configuration is said") {
+  auto shown = answers("{}");
+  shown.status = object(R"({"reload_error":"x.toml:3: no","needs_restart":["stratum.addr","db.url"]})");
+  const auto lines = status_lines(shown, "", 0);
+  CHECK(lines[3] == "the last reload failed: x.toml:3: no");
+  CHECK(lines[4] == "waits for a restart: stratum.addr, db.url");
+}
+
 TEST_CASE("a daemon of another version, or a hostile rig, does no harm") {
   CHECK(status_lines({}, "", 20).size() == 3);
   const auto lines = status_lines(answers(R"({"workers":[{"worker":1,"user":"u","rig":"\u001b[2J","up":true,"current":true,
