@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace stratumproxyd {
@@ -19,6 +20,7 @@ namespace {
 using stratumproxy::unique_fd;
 
 constexpr std::size_t most_bytes = 16'384;
+constexpr std::chrono::milliseconds pause_without_descriptors{100};
 constexpr std::size_t control_bytes = CMSG_SPACE(unix_channel::most_descriptors * sizeof(int));
 
 std::system_error failure(const std::filesystem::path& path) {
@@ -144,7 +146,9 @@ std::optional<unix_channel> unix_listener::accept() {
   for (;;) {
     unique_fd socket(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (socket) return unix_channel(std::move(socket));
-    if (errno != EINTR && errno != ECONNABORTED) return std::nullopt;
+    const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    if (is_short) std::this_thread::sleep_for(pause_without_descriptors);
+    else if (errno != EINTR && errno != ECONNABORTED) return std::nullopt;
   }
 }
 

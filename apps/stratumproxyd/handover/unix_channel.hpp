@@ -52,7 +52,7 @@ class unix_listener {
   /// Takes the place of what is there. Throws std::system_error.
   explicit unix_listener(std::filesystem::path path);
 
-  /// Waits for one. Nothing after end().
+  /// Waits for one, also while there is no descriptor left for it. Nothing after end().
   [[nodiscard]] std::optional<unix_channel> accept();
   /// From any thread.
   void end() noexcept;

@@ -1,10 +1,13 @@
 #include "handover/unix_channel.hpp"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -91,6 +94,22 @@ TEST_CASE("who stops listening still gets what was sent before, and the sender l
   REQUIRE(got);
   CHECK(got->words.front() == "before");
   CHECK_FALSE(ends.other.receive());
+}
+
+TEST_CASE("whoever comes while there is no descriptor left waits for one") {
+  const directory at;
+  unix_listener listener(at.socket());
+  const auto one = unix_channel::to(at.socket());
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(descriptors(1).front().get());  // the next one would have this number
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  auto accepted = std::async(std::launch::async, [&] { return listener.accept().has_value(); });
+  const auto is_over = accepted.wait_for(std::chrono::milliseconds(50));
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(is_over == std::future_status::timeout);
+  CHECK(accepted.get());
 }
 
 TEST_CASE("a socket is its user's alone, and takes the place of the one before") {
