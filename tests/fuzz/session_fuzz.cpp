@@ -94,7 +94,7 @@ class theatre final : public session::session_host {
     }
     std::erase(dials_, channel);
   }
-  void connect(channel_id channel, const std::string&, std::uint16_t) override { dials_.push_back(channel); }
+  void connect(channel_id channel, const session::destination&) override { dials_.push_back(channel); }
   void set_reading(channel_id channel, bool enabled) override {
     for (auto& one : miners_) {
       if (one.channel == channel) one.reads = enabled;

@@ -28,6 +28,9 @@ PUBLIC_LAYER = {
     "proxy.hpp": "facade",
     "asio.hpp": "facade",
     "bans.hpp": "net",
+    "tls_certificate.hpp": "net",
+    "tls_client.hpp": "net",
+    "tls_stream.hpp": "net",
 }
 
 PUBLIC = "libstratumproxy/include/stratumproxy/"

@@ -476,7 +476,7 @@ class farm final : public session::session_host {
       pools_.erase(pool);
     }
   }
-  void connect(channel_id channel, const std::string&, std::uint16_t) override {
+  void connect(channel_id channel, const session::destination&) override {
     soon_.push_back([this, channel] {
       links.push_back(std::make_unique<pool_link>());
       links.back()->channel = channel;

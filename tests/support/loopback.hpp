@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,9 @@
 #include "net/socket.hpp"
 #include "net/unique_fd.hpp"
 #include "stratumproxy/account.hpp"
+#include "stratumproxy/tls_certificate.hpp"
+#include "stratumproxy/tls_client.hpp"
+#include "stratumproxy/tls_stream.hpp"
 
 /// Miners and pools that a test plays by hand, on loopback.
 namespace stratumproxy::test {
@@ -39,10 +43,22 @@ class peer {
     return peer(std::move(socket));
   }
 
+  // Goes on through TLS, as a client that looks at no certificate; false when there is none to be had.
+  bool secure() {
+    static const tls_client any;
+    tls_ = any.connect(socket_.get(), "localhost", {.mode = tls_mode::insecure});
+    return tls_.handshake() == tls_stream::step::done;
+  }
+  // Likewise as a server.
+  bool secure(const tls_certificate& identity) {
+    tls_ = identity.accept(socket_.get());
+    return tls_.handshake() == tls_stream::step::done;
+  }
+
   bool say(const std::string& text) {
     std::string_view left = text;
     while (!left.empty()) {
-      const auto sent = ::send(socket_.get(), left.data(), left.size(), MSG_NOSIGNAL);
+      const auto sent = tls_ ? tls_.send(left) : ::send(socket_.get(), left.data(), left.size(), MSG_NOSIGNAL);
       if (sent <= 0) return false;
       left.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -57,10 +73,17 @@ class peer {
         return one;
       }
       char block[4096];
-      last_read_ = ::recv(socket_.get(), block, sizeof(block), 0);
+      last_read_ = tls_ ? tls_.receive(block) : ::recv(socket_.get(), block, sizeof(block), 0);
       if (last_read_ <= 0) return {};
       received_.append(block, static_cast<std::size_t>(last_read_));
     }
+  }
+  // As many, before any line.
+  std::string bytes(std::size_t count) {
+    std::string all(count, '\0');
+    const auto got = ::recv(socket_.get(), all.data(), count, MSG_WAITALL);
+    all.resize(static_cast<std::size_t>(got > 0 ? got : 0));
+    return all;
   }
   std::string line_with(const std::string& part) {
     std::string one;
@@ -74,7 +97,10 @@ class peer {
     }
     return last_read_ == 0;
   }
-  void finish_sending() { ::shutdown(socket_.get(), SHUT_WR); }
+  void finish_sending() {
+    if (tls_) tls_.end();
+    ::shutdown(socket_.get(), SHUT_WR);
+  }
   void reset() {
     const linger at_once{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
@@ -83,8 +109,9 @@ class peer {
 
  private:
   net::unique_fd socket_;
+  tls_stream tls_;
   std::string received_;
-  ssize_t last_read_ = 0;
+  std::ptrdiff_t last_read_ = 0;
 };
 
 inline std::string member(const std::string& line, const std::string& key) {
@@ -104,11 +131,21 @@ class pool {
   }
   [[nodiscard]] std::uint16_t port() const { return net::endpoint::local_of(socket_.get())->port(); }
 
-  // The proxy's next connection, after the handshake and with a job.
-  peer welcome() {
+  // The proxy's next connection.
+  peer accept() {
     pollfd wait{socket_.get(), POLLIN, 0};
     REQUIRE(::poll(&wait, 1, 10'000) == 1);
-    peer link(net::unique_fd(::accept(socket_.get(), nullptr, nullptr)));
+    return peer(net::unique_fd(::accept(socket_.get(), nullptr, nullptr)));
+  }
+
+  // Likewise, after the handshake and with a job; through TLS where there is a certificate.
+  peer welcome(const tls_certificate* identity = nullptr) {
+    peer link = accept();
+    welcome(link, identity);
+    return link;
+  }
+  static void welcome(peer& link, const tls_certificate* identity) {
+    if (identity) REQUIRE(link.secure(*identity));
     for (;;) {
       const std::string line = link.line();
       REQUIRE_FALSE(line.empty());
@@ -124,7 +161,7 @@ class pool {
                  R"({"id":null,"method":"mining.set_difficulty","params":[16]})"
                  "\n" +
                  job("j1"));
-        return link;
+        return;
       } else {
         link.say(R"({"id":)" + id +
                  R"(,"result":{},"error":null})"
@@ -144,9 +181,10 @@ class pool {
 
 class one_account final : public account_source {
  public:
-  explicit one_account(std::uint16_t port) {
+  explicit one_account(std::uint16_t port, const pool_tls& tls = {}) {
     account_route route;
     route.pool.host = "127.0.0.1";
+    route.pool.tls = tls;
     route.pool.port = port;
     route.pool.algorithm = "sha256d";
     route.user = "pooluser";

@@ -82,8 +82,8 @@ void shard::close(channel_id channel, session::close_reason) {
   channels.erase(found);
 }
 
-void shard::connect(channel_id channel, const std::string& host, std::uint16_t port) {
-  const auto where = host + ":" + std::to_string(port);
+void shard::connect(channel_id channel, const session::destination& to) {
+  const auto where = to.host + ":" + std::to_string(to.port);
   dialing.insert(channel);
   all.after(all.latency, [this, channel, where] {
     if (dialing.erase(channel) == 0) return;

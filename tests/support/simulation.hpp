@@ -48,7 +48,7 @@ struct shard final : stratumproxy::session::session_host {
 
   void send(stratumproxy::session::channel_id channel, std::string_view bytes) override;
   void close(stratumproxy::session::channel_id channel, stratumproxy::session::close_reason reason) override;
-  void connect(stratumproxy::session::channel_id channel, const std::string& host, std::uint16_t port) override;
+  void connect(stratumproxy::session::channel_id channel, const stratumproxy::session::destination& to) override;
   void set_reading(stratumproxy::session::channel_id, bool) override;
   void find_account(stratumproxy::session::lookup_id lookup, std::string_view name) override;
   void find_session(stratumproxy::session::lookup_id lookup, std::string_view id) override;

@@ -24,6 +24,20 @@ enum class verify_level : std::uint8_t {
   full,   ///< also the proof of work; basic where the algorithm has no hash function
 };
 
+/// Whether a pool is spoken to through TLS, and which certificate it must have then.
+enum class tls_mode : std::uint8_t {
+  off,
+  verify,    ///< valid, for the pool's host, and signed by one of the system's roots
+  pin,       ///< the one with the fingerprint, whatever else it says
+  insecure,  ///< any: whoever is on the way to the pool can be the pool
+};
+
+struct pool_tls {
+  tls_mode mode = tls_mode::off;
+  std::string fingerprint;  ///< for `pin`: SHA-256 of the certificate, as hex digits
+  friend bool operator==(const pool_tls&, const pool_tls&) = default;
+};
+
 /// A pool as an account uses it: where it is and how its difficulty is counted.
 struct pool_info {
   std::string host;        ///< DNS name in lower case, IPv4, or IPv6 without brackets
@@ -42,6 +56,7 @@ struct pool_info {
   bool vardiff = false;
   bool fixed_difficulty = false;  ///< the pool's difficulty does not follow the hashrate: workers mine at the pool's
   bool rig_logins = false;        ///< on a shared link every rig logs in; else all workers mine under the account's own login
+  pool_tls tls;
 
   [[nodiscard]] std::string name() const;  ///< "host:port", IPv6 in brackets; the label `pool` of every metric
   friend bool operator==(const pool_info&, const pool_info&) = default;

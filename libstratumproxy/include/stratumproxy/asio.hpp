@@ -17,6 +17,7 @@
 #include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/session_store.hpp"
+#include "stratumproxy/tls_certificate.hpp"
 
 namespace stratumproxy {
 
@@ -64,6 +65,8 @@ class asio_proxy {
   void move_worker(std::string worker, std::shared_ptr<const account> to, std::function<void(move_outcome)> done);
   /// As proxy::set_bans.
   void set_bans(std::shared_ptr<const ban_list> bans);
+  /// As proxy::set_certificate.
+  void set_certificate(std::shared_ptr<const tls_certificate> now_is);
 
   /// A copy of the counters. Empty when not running.
   [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything) const;

@@ -136,6 +136,7 @@ struct link_row {
   std::uint64_t limit = 0;     ///< how many it takes
   double difficulty = 0;       ///< the pool's; 0 before it said any
   double round_trip = 0;       ///< seconds from a share to the pool's verdict, of the last ones (exponential mean of 16); 0: none yet
+  std::string fault{};         ///< what became of its last connection, for people; empty once it is live, and before the first
 };
 
 /// One route of an account that has several and at least one worker.

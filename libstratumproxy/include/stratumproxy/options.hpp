@@ -49,11 +49,18 @@ struct miner_limits {
   std::size_t connections = 0;                      ///< in all; 0: derived from the limit of file descriptors
 };
 
+/// A SOCKS5 server through which all pools are reached. It resolves their names.
+struct socks5_options {
+  std::string host;  ///< empty: there is none
+  std::uint16_t port = 0;
+  std::string user, password;  ///< both empty: without
+};
+
 /// Limits and times towards pools.
 struct upstream_options {
   std::size_t line_bytes = 262'144;
   std::chrono::milliseconds verdict_timeout{60'000};
-  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds connect_timeout{5'000};  ///< up to where lines can be sent: with TLS and SOCKS5
   std::chrono::milliseconds configure_timeout{5'000};
   std::chrono::milliseconds handshake_timeout{10'000};
   std::chrono::milliseconds silence{180'000};        ///< no line from a live pool for so long: the link is replaced
@@ -67,6 +74,7 @@ struct upstream_options {
   std::size_t output_bytes = 262'144;
   unsigned max_workers_per_link = 256;               ///< of a shared link, kept sessions too; a full one opens the next
   std::chrono::milliseconds empty_link{30'000};      ///< a shared link without a worker is closed after this
+  socks5_options socks5;
 };
 
 /// When workers go to another pool of their account, and when they come back.
@@ -111,18 +119,27 @@ struct metrics_options {
   std::chrono::milliseconds interval{60'000};
 };
 
+/// Whether miners speak TLS, with the certificate of proxy::set_certificate.
+enum class listener_tls : std::uint8_t {
+  detect,  ///< the first byte of each connection tells; without a certificate nobody does
+  only,    ///< whoever does not, or all where there is no certificate, is closed
+  off,
+};
+
 /// An address where miners connect.
 struct listener_options {
   std::string address;  ///< HOST:PORT; port 0 picks a free one. [::]:PORT takes IPv4 as well
   /// Addresses and networks of load balancers, such as "10.0.0.5" or "2001:db8::/32". A connection from one of them has to begin with a
   /// header of the PROXY protocol, version 1 or 2, and is then that of the miner whom the header names; one from elsewhere must not.
   std::vector<std::string> proxy_protocol_from;
+  listener_tls tls = listener_tls::detect;
 };
 
 /// Everything the library can be told. Values are taken when the proxy is made; proxy::set_options changes them while it runs.
 struct options {
   std::string address = "127.0.0.1:9332";  ///< HOST:PORT to listen on; port 0 picks a free one
   std::vector<std::string> proxy_protocol_from;  ///< of that address, as listener_options has it
+  listener_tls tls = listener_tls::detect;       ///< likewise
   std::vector<listener_options> more_listeners;
   unsigned threads = 0;                    ///< shards; 0: one for each core
   split_options split;

@@ -14,6 +14,7 @@
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/result.hpp"
 #include "stratumproxy/session_store.hpp"
+#include "stratumproxy/tls_certificate.hpp"
 #include "stratumproxy/unique_fd.hpp"
 #include "stratumproxy/version.hpp"
 
@@ -69,6 +70,9 @@ class proxy {
   /// next one. New connections of a banned address are closed unread (connections_refused, reason "banned"), authorizes as a banned account
   /// are refused with error 24, and workers that are there are told and closed (reason "banned") within seconds. Does not wait for it.
   void set_bans(std::shared_ptr<const ban_list> bans);
+  /// What miners that begin with TLS are answered with from now on, in place of the one before; null: they are refused. Whoever is
+  /// connected stays so. May be set before the start, too, and stays for the next one. Does not wait for it.
+  void set_certificate(std::shared_ptr<const tls_certificate> now_is);
 
   /// Other options from now on, in place of all those before. Nobody is disconnected by it, and shares under way go on. What workers, links and
   /// pools are measured by is the new value at once, with these exceptions:

@@ -23,6 +23,7 @@ struct asio_proxy::impl {
 
   facade::listening open;
   std::shared_ptr<const ban_list> bans;
+  std::shared_ptr<const tls_certificate> certificate;
   std::unique_ptr<net::shell> shell;
   std::shared_ptr<net::shard> shard;
 };
@@ -40,6 +41,7 @@ std::error_code asio_proxy::start() try {
   auto common = std::make_unique<net::shell>(impl_->config, impl_->accounts, impl_->log, impl_->sink, impl_->tap,
                                              impl_->sessions);
   common->bans = impl_->bans;
+  common->certificate = impl_->certificate;
   common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   auto made = std::make_shared<net::shard>(*common, 0, impl_->io, bound->of_shard(0));
   made->start();
@@ -113,6 +115,13 @@ void asio_proxy::set_options(options now_are) {
     impl_->shell->mailboxes.front()->post([now_are](net::shard& self) { self.set_options(now_are); });
   }
   impl_->config = std::move(now_are);
+}
+
+void asio_proxy::set_certificate(std::shared_ptr<const tls_certificate> now_is) {
+  if (impl_->shard) {
+    impl_->shell->mailboxes.front()->post([now_is](net::shard& self) mutable { self.certificate_changed(std::move(now_is)); });
+  }
+  impl_->certificate = std::move(now_is);
 }
 
 metrics::snapshot asio_proxy::snapshot(metrics::scope what) const {

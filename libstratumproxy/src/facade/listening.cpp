@@ -36,6 +36,7 @@ unique_fd duplicate(const unique_fd& socket) {
 
 result<net::listener_rules> rules_of(const listener_options& wanted) {
   net::listener_rules rules;
+  rules.tls = wanted.tls;
   for (const auto& text : wanted.proxy_protocol_from) {
     const auto trusted = net::ip_network::parse(text);
     if (!trusted) return errc::bad_address;
@@ -49,7 +50,7 @@ result<net::listener_rules> rules_of(const listener_options& wanted) {
 result<listening> listening::open(const options& config, unsigned shards, listening_sockets inherited) {
   listening made;
   made.shards_ = shards;
-  std::vector<listener_options> wanted = {{.address = config.address, .proxy_protocol_from = config.proxy_protocol_from}};
+  std::vector<listener_options> wanted = {{.address = config.address, .proxy_protocol_from = config.proxy_protocol_from, .tls = config.tls}};
   wanted.insert(wanted.end(), config.more_listeners.begin(), config.more_listeners.end());
   if (inherited.size() > wanted.size()) return std::make_error_code(std::errc::invalid_argument);
   inherited.resize(wanted.size());

@@ -45,6 +45,7 @@ struct proxy::impl {
   options config;
   facade::listening open;
   std::shared_ptr<const ban_list> bans;
+  std::shared_ptr<const tls_certificate> certificate;
   std::unique_ptr<net::shell> shell;
   std::vector<std::unique_ptr<net::shard_thread>> shards;
 };
@@ -58,6 +59,7 @@ std::error_code proxy::impl::start(listening_sockets inherited) try {
 
   auto common = std::make_unique<net::shell>(config, accounts, log, sink, tap, sessions);
   common->bans = bans;
+  common->certificate = certificate;
   for (unsigned i = 0; i < count; ++i) common->mailboxes.push_back(std::make_shared<net::shard_mailbox>());
   std::vector<std::unique_ptr<net::shard_thread>> made;
   for (unsigned i = 0; i < count; ++i)
@@ -181,6 +183,12 @@ void proxy::set_options(options now_are) {
   const auto shared = std::make_shared<const options>(now_are);
   for (const auto& shard : impl_->shards) shard->set_options(shared);
   impl_->config = std::move(now_are);
+}
+
+void proxy::set_certificate(std::shared_ptr<const tls_certificate> now_is) {
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& shard : impl_->shards) shard->certificate_changed(now_is);
+  impl_->certificate = std::move(now_is);
 }
 
 std::vector<std::string> proxy::take_offenders(unsigned closes) {

@@ -27,6 +27,10 @@ void connection::want(std::uint32_t event, bool wanted) noexcept {
   if (is_open()) watcher_.change(native(), watched_, wanted ? watched_.events | event : watched_.events & ~event);
 }
 
+std::ptrdiff_t connection::receive(std::span<char> into) {
+  return tls_ ? tls_.receive(into) : ::recv(native(), into.data(), into.size(), 0);
+}
+
 void connection::queue(std::string_view bytes, buffer_pool& buffers) {
   if (!output_) output_ = buffers.borrow();
   output_->append(bytes);
@@ -35,7 +39,8 @@ void connection::queue(std::string_view bytes, buffer_pool& buffers) {
 std::error_code connection::send_queued(buffer_pool& buffers, time_point now) {
   while (output_) {
     const std::string_view bytes = output_->unsent();
-    const auto sent = bytes.empty() ? 0 : ::send(native(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto send = [&] { return tls_ ? tls_.send(bytes) : ::send(native(), bytes.data(), bytes.size(), MSG_NOSIGNAL); };
+    const std::ptrdiff_t sent = bytes.empty() ? 0 : send();
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) break;
@@ -51,6 +56,7 @@ std::error_code connection::send_queued(buffer_pool& buffers, time_point now) {
 void connection::discard_queued(buffer_pool& buffers) { buffers.give_back(std::exchange(output_, nullptr)); }
 
 bool connection::shut_down_output() noexcept {
+  if (tls_) tls_.end();
   ::shutdown(native(), SHUT_WR);
   return discard_input();
 }
@@ -70,6 +76,7 @@ bool connection::discard_input() noexcept {
 
 void connection::close() noexcept {
   place_ = {};
+  tls_ = {};
   release().reset();
 }
 

@@ -6,12 +6,14 @@
 #include "net/endpoint.hpp"
 #include "net/ip_network.hpp"
 #include "net/unique_fd.hpp"
+#include "stratumproxy/options.hpp"
 
 namespace stratumproxy::net {
 
 /// How the connections of one address that the proxy listens on are taken.
 struct listener_rules {
   std::vector<ip_network> proxy_protocol_from;
+  listener_tls tls = listener_tls::detect;
 
   /// Whether a connection from there has to begin with a header that says whose it is.
   [[nodiscard]] bool wants_header(const endpoint& from) const {

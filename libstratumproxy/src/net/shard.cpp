@@ -25,9 +25,11 @@ constexpr std::chrono::seconds linger_limit{1};
 constexpr std::size_t max_lingering = 256;
 constexpr std::size_t max_unannounced = 1'024;
 constexpr int last_reads = 4;
+constexpr char tls_handshake = 0x16;  // the first byte of a TLS record that no line begins with
 constexpr std::size_t most_unsettled = 128;  // connections with output that waits for the end of a wake-up
 
 close_reason reason_of(int error, const connection& who, time_point now) {
+  if (error == EPROTO) return close_reason::tls_failed;
   if (error != ETIMEDOUT) return close_reason::reset;
   // The kernel also gives up on a peer that acknowledges everything but leaves no room: then output has waited for long.
   const bool has_waited = !who.unsent().empty() && now - who.progressed >= std::chrono::seconds(1);
@@ -64,6 +66,7 @@ shard::shard(shell& common, unsigned index, asio::io_context& io, std::vector<li
   settings.hints = common.hints;
   manager_ = std::make_unique<session::session_manager>(std::move(settings), *this);
   bans_changed(common.bans);
+  certificate_ = common.certificate;
   set_sweep_interval();
 }
 
@@ -110,7 +113,7 @@ void shard::flush(const connection::pointer& to) {
   const std::size_t unsent = to->unsent().size();
   const std::size_t limit = output_limit(to->peer());
   if (unsent > limit) return lose(to, close_reason::slow_reader);
-  to->want_output(unsent > 0);
+  to->want_output(to->needs_output());
   if (!to->congested && unsent > limit / 2) {
     to->congested = true;
     manager_->congested(to->channel, true, now_);
@@ -148,6 +151,7 @@ void shard::on_miner(unique_fd socket, const endpoint& from, const listener_rule
   }
   const auto who = connection::make(poller_, side::miner, std::move(socket), std::move(*place), now_);
   if (!who) return on_exhaustion(errno);
+  who->tls = rules.tls;
   if (is_unannounced) return await_header(who);
   welcome(who, manager_->accept(from.text(), from.host(), now_));
 }
@@ -224,13 +228,14 @@ void shard::arrive(migrant who) {
   const auto connected = connection::make(poller_, side::miner, std::move(who.socket), std::move(who.place), now_);
   if (!connected) return on_exhaustion(errno);
   connected->announced = std::move(who.announced);
+  connected->secure(std::move(who.tls));
   if (!who.unsent.empty()) {
     connected->queue(who.unsent, buffers_);
-    connected->dirty = true;
-    dirty_.push_back(connected);
+    hand_out(connected);
   }
   welcome(connected, manager_->adopt(std::move(who.what), now_));
   manager_->tick(now_);  // it brought lines along
+  read_on(connected);
 }
 
 void shard::on_ready(const connection::pointer& who, std::uint32_t events) {
@@ -245,41 +250,75 @@ void shard::on_input(const connection::pointer& from) {
     if (from->discard_input()) from->close();
     return;
   }
-  const auto got = ::recv(from->native(), input_.data(), input_.size(), 0);
+  if (from->tls != listener_tls::off && !open(from)) return;
+  const auto got = from->receive(input_);
   if (got > 0) {
     from->heard = now_;
     manager_->receive(from->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
+    read_on(from);
   } else if (got == 0) {
     if (from->peer() == side::pool) return lose(from, close_reason::peer_left);
     from->want_input(false);
     manager_->input_ended(from->channel, now_);
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     return lose(from, reason_of(errno, *from, now_));
+  } else {
+    read_on(from);
   }
 }
 
+// The first byte stays where it is. Without a certificate it is a stranger's, who is answered as such.
+bool shard::open(const connection::pointer& from) {
+  char first = 0;
+  const bool must = from->tls == listener_tls::only;
+  const bool wants = must || (::recv(from->native(), &first, 1, MSG_PEEK) == 1 && first == tls_handshake);
+  from->tls = listener_tls::off;
+  if (wants && certificate_) from->secure(certificate_->accept(from->native()));
+  if (!must || certificate_) return true;
+  lose(from, close_reason::tls_failed, "there is no certificate");
+  return false;
+}
+
+// Of what TLS has read ahead the poller does not tell, nor that a handshake has something to say.
+void shard::read_on(const connection::pointer& from) {
+  if (!from->is_open() || from->lingering) return;
+  if (from->has_unread() && from->wants_input()) {
+    mail_->post([from](shard& self) {
+      if (from->is_open() && from->wants_input()) self.on_input(from);
+    });
+  }
+  if (from->sending_waits_for_input()) hand_out(from);
+  if (from->needs_output()) from->want_output(true);
+}
+
 void shard::on_output(const connection::pointer& to) {
-  if (!to->lingering) flush(to);
+  if (to->lingering) return;
+  if (to->reading_waits_for_output()) on_input(to);
+  if (to->is_open() && !to->lingering) flush(to);
 }
 
 void shard::on_dial_ready(dialer& attempt) {
   wake_up([&] { attempt.ready(now_); });
 }
 
-void shard::dialed(channel_id channel, unique_fd socket) {
+void shard::dialed(channel_id channel, unique_fd socket, tls_stream tls) {
   dials_.erase(channel);
   const auto who = connection::make(poller_, side::pool, std::move(socket), admission::ticket{}, now_);
-  if (!who) return dial_failed(channel, close_reason::connect_failed);
+  if (!who) return dial_failed(channel, close_reason::connect_failed, {});
+  who->secure(std::move(tls));
   who->channel = channel;
   connections_.emplace(channel, who);
   news_.push_back([who](shard& self) {
     if (who->is_open()) self.manager_->connected(who->channel, self.now_);
   });
+  read_on(who);
 }
 
-void shard::dial_failed(channel_id channel, close_reason reason) {
+void shard::dial_failed(channel_id channel, close_reason reason, std::string detail) {
   dials_.erase(channel);
-  news_.push_back([channel, reason](shard& self) { self.manager_->closed(channel, reason, self.now_); });
+  news_.push_back([channel, reason, detail = std::move(detail)](shard& self) {
+    self.manager_->closed(channel, reason, self.now_, detail);
+  });
 }
 
 std::optional<std::vector<endpoint>> shard::resolve(channel_id channel, const std::string& host) {
@@ -290,15 +329,14 @@ std::optional<std::vector<endpoint>> shard::resolve(channel_id channel, const st
 
 std::vector<endpoint> shard::last_good(const std::string& host) const { return common_.resolver.last_good(host); }
 
-duration shard::connect_timeout() const noexcept { return config().upstream.connect_timeout; }
-
 // --- ends ---
 
-void shard::lose(const connection::pointer& who, close_reason reason) {
+void shard::lose(const connection::pointer& who, close_reason reason, std::string_view detail) {
   connections_.erase(who->channel);
+  const std::string fault(who->fault());
   who->discard_queued(buffers_);
   who->close();
-  manager_->closed(who->channel, reason, now_);
+  manager_->closed(who->channel, reason, now_, detail.empty() ? std::string_view(fault) : detail);
 }
 
 // A peer that ended the connection while something was on its way to it may have sent more before: the verdicts of a
@@ -306,7 +344,7 @@ void shard::lose(const connection::pointer& who, close_reason reason) {
 void shard::lose_after_last_words(const connection::pointer& who, close_reason reason) {
   who->discard_queued(buffers_);
   for (int i = 0; i < last_reads && who->is_open() && !who->lingering && who->wants_input(); ++i) {
-    const auto got = ::recv(who->native(), input_.data(), input_.size(), 0);
+    const auto got = who->receive(input_);
     if (got <= 0) break;
     manager_->receive(who->channel, {input_.data(), static_cast<std::size_t>(got)}, now_);
   }
@@ -339,8 +377,12 @@ void shard::send(channel_id channel, std::string_view bytes) {
   connection& to = *found->second;
   if (to.unsent().empty()) to.progressed = now_;
   to.queue(bytes, buffers_);
-  if (std::exchange(to.dirty, true)) return;
-  dirty_.push_back(found->second);
+  hand_out(found->second);
+}
+
+// At the end of the wake-up.
+void shard::hand_out(const connection::pointer& to) {
+  if (!std::exchange(to->dirty, true)) dirty_.push_back(to);
 }
 
 void shard::close(channel_id channel, close_reason reason) {
@@ -364,8 +406,8 @@ void shard::close(channel_id channel, close_reason reason) {
     linger(who);
 }
 
-void shard::connect(channel_id channel, const std::string& host, std::uint16_t port) {
-  const auto attempt = std::make_shared<dialer>(*this, io_.get_executor(), channel, host, port);
+void shard::connect(channel_id channel, const session::destination& to) {
+  const auto attempt = std::make_shared<dialer>(*this, io_.get_executor(), channel, to);
   dials_.emplace(channel, attempt);
   attempt->start(now_);
 }
@@ -374,6 +416,7 @@ void shard::set_reading(channel_id channel, bool enabled) {
   const auto who = find(channel);
   if (!who) return;
   who->want_input(enabled);
+  if (enabled) read_on(who);
 }
 
 void shard::find_account(session::lookup_id lookup, std::string_view name) {
@@ -407,6 +450,7 @@ void shard::hand_over(channel_id channel, unsigned to, session::handover what) {
   who->discard_queued(buffers_);
   leaving.place = who->release_place();
   leaving.announced = std::move(who->announced);
+  leaving.tls = who->release_tls();
   leaving.socket = who->release();
   leaving.what = std::move(what);
   common_.mailboxes[to]->post([leaving = std::move(leaving)](shard& self) mutable { self.arrive(std::move(leaving)); });
@@ -462,6 +506,8 @@ std::size_t shard::output_limit(side peer) const noexcept {
   if (now_ >= former_output_until_) return limit;
   return std::max(limit, is_miner ? former_output_.first : former_output_.second);
 }
+
+void shard::certificate_changed(std::shared_ptr<const tls_certificate> now_is) { certificate_ = std::move(now_is); }
 
 void shard::name_resolved(channel_id channel, const std::vector<endpoint>& found) {
   if (const auto dial = dials_.find(channel); dial != dials_.end()) std::shared_ptr(dial->second)->resolved(found, now_);

@@ -29,12 +29,15 @@
 #include "net/unique_fd.hpp"
 #include "stratumproxy/bans.hpp"
 #include "stratumproxy/session/session_manager.hpp"
+#include "stratumproxy/tls_certificate.hpp"
+#include "stratumproxy/tls_client.hpp"
 
 namespace stratumproxy::net {
 
 /// A worker's connection between two shards.
 struct migrant {
   unique_fd socket;
+  tls_stream tls;
   admission::ticket place;
   std::unique_ptr<endpoint> announced;  ///< as connection has it
   std::string unsent;  ///< output that the kernel had not taken
@@ -61,6 +64,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   move_outcome move_worker(std::string_view worker, std::shared_ptr<const account> to);
   void bans_changed(std::shared_ptr<const ban_list> bans);
   void set_options(const options& now_are);
+  void certificate_changed(std::shared_ptr<const tls_certificate> now_is);
   void name_resolved(session::channel_id channel, const std::vector<endpoint>& found);
   void share_checked(session::check_id check, const result<algorithm::proof>& outcome);
   void arrive(migrant who);
@@ -79,16 +83,17 @@ class shard final : public session::session_host, public std::enable_shared_from
   void on_miner(unique_fd socket, const endpoint& from, const listener_rules& rules);
   void on_exhaustion(int error);
   void on_dial_ready(dialer& attempt);
-  void dialed(session::channel_id channel, unique_fd socket);
-  void dial_failed(session::channel_id channel, session::close_reason reason);
+  void dialed(session::channel_id channel, unique_fd socket, tls_stream tls);
+  void dial_failed(session::channel_id channel, session::close_reason reason, std::string detail);
   [[nodiscard]] std::optional<std::vector<endpoint>> resolve(session::channel_id channel, const std::string& host);
   [[nodiscard]] std::vector<endpoint> last_good(const std::string& host) const;
-  [[nodiscard]] duration connect_timeout() const noexcept;
+  [[nodiscard]] const upstream_options& upstream() const noexcept { return config().upstream; }
+  [[nodiscard]] const tls_client& tls_to_pools() const noexcept { return common_.tls_to_pools; }
 
   // From the manager.
   void send(session::channel_id channel, std::string_view bytes) override;
   void close(session::channel_id channel, session::close_reason reason) override;
-  void connect(session::channel_id channel, const std::string& host, std::uint16_t port) override;
+  void connect(session::channel_id channel, const session::destination& to) override;
   void set_reading(session::channel_id channel, bool enabled) override;
   void find_account(session::lookup_id lookup, std::string_view name) override;
   void find_session(session::lookup_id lookup, std::string_view id) override;
@@ -115,7 +120,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   void welcome(const connection::pointer& who, session::channel_id channel);
   [[nodiscard]] connection::pointer find(session::channel_id channel) const;
 
-  void lose(const connection::pointer& who, session::close_reason reason);
+  void lose(const connection::pointer& who, session::close_reason reason, std::string_view detail = {});
   void lose_after_last_words(const connection::pointer& who, session::close_reason reason);
   void linger(const connection::pointer& who);
 
@@ -124,6 +129,9 @@ class shard final : public session::session_host, public std::enable_shared_from
   bool serve_ready();
   void on_ready(const connection::pointer& who, std::uint32_t events);
   void on_input(const connection::pointer& from);
+  [[nodiscard]] bool open(const connection::pointer& from);
+  void read_on(const connection::pointer& from);
+  void hand_out(const connection::pointer& to);
   void on_output(const connection::pointer& to);
   void await_mail();
   void await_tick();
@@ -160,6 +168,7 @@ class shard final : public session::session_host, public std::enable_shared_from
   std::vector<shard_task> drain_waiters_;
   bool stopped_ = false;
   std::shared_ptr<const ban_list> bans_;  ///< null: nobody is banned
+  std::shared_ptr<const tls_certificate> certificate_;  ///< null: miners get no TLS
   std::uint64_t refused_ = 0;
   std::uint64_t banned_ = 0;
   std::uint64_t without_header_ = 0;

@@ -88,6 +88,10 @@ void shard_thread::set_options(std::shared_ptr<const options> now_are) {
   impl_->mail->post([now_are = std::move(now_are)](shard& self) { self.set_options(*now_are); });
 }
 
+void shard_thread::certificate_changed(std::shared_ptr<const tls_certificate> now_is) {
+  impl_->mail->post([now_is = std::move(now_is)](shard& self) mutable { self.certificate_changed(std::move(now_is)); });
+}
+
 void shard_thread::stop() {
   if (impl_->thread.joinable()) {
     impl_->mail->post([](shard& self) { self.stop(); });

@@ -12,6 +12,7 @@
 #include "stratumproxy/metrics.hpp"
 #include "stratumproxy/operations.hpp"
 #include "stratumproxy/options.hpp"
+#include "stratumproxy/tls_certificate.hpp"
 
 namespace stratumproxy::net {
 
@@ -35,6 +36,7 @@ class shard_thread {
   [[nodiscard]] std::future<move_outcome> move_worker(std::string worker, std::shared_ptr<const account> to);
   void bans_changed(std::shared_ptr<const ban_list> bans);
   void set_options(std::shared_ptr<const options> now_are);
+  void certificate_changed(std::shared_ptr<const tls_certificate> now_is);
   /// Closes everything at once and waits for the thread. Mail that it has not read is destroyed.
   void stop();
 

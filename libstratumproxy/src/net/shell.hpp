@@ -18,6 +18,8 @@
 #include "stratumproxy/options.hpp"
 #include "stratumproxy/session/session_manager.hpp"
 #include "stratumproxy/session_store.hpp"
+#include "stratumproxy/tls_certificate.hpp"
+#include "stratumproxy/tls_client.hpp"
 
 namespace stratumproxy::net {
 
@@ -36,6 +38,8 @@ struct shell {
   session_store* sessions;  ///< may be null
   std::string instance;
   std::shared_ptr<const ban_list> bans;  ///< at the start; may be null
+  std::shared_ptr<const tls_certificate> certificate;  ///< likewise
+  tls_client tls_to_pools;
   std::shared_ptr<session::return_hints> hints = session::make_return_hints();
   admission miners;
   offences offended;

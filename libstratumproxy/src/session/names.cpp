@@ -35,6 +35,7 @@ std::string_view name(close_reason reason) noexcept {
     case close_reason::account_removed: return "account_removed";
     case close_reason::by_operator: return "operator";
     case close_reason::banned: return "banned";
+    case close_reason::tls_failed: return "tls_failed";
   }
   return "other";
 }

@@ -183,8 +183,7 @@ void session_manager::impl::connect_waiting(endpoint& pool, time_point now) {
                                     .session = session,
                                     .owner = *link->owner(), .route = link->route()});
     }
-    const auto [host, port] = link->take_destination();
-    shard_.host.connect(channel, host, port);
+    shard_.host.connect(channel, link->take_destination());
   }
 }
 
@@ -242,6 +241,7 @@ void session_manager::impl::link_live(upstream_session& link, time_point now) {
   log_link(log_level::debug, "link_live", link, {});
   link.is_renewed = true;
   link.is_outage_told = false;
+  link.fault.clear();
   tell_workers(link, [](downstream_session& worker) { worker.idle_since = time_point::max(); });
   give_current_job(link, now);
 }
@@ -311,6 +311,7 @@ void session_manager::impl::link_lost(upstream_session& link, close_reason reaso
   const bool was_stable = was_live && now - link.live_since() >= upstream_session::stable_after;
   if (was_live) ++pool.drops;
   link.lost(now);
+  link.fault = words_for(reason, detail);
   refusals_.give_up(link.refusal_key, link.id());
   const bool is_wanted = !link.workers().empty() || link.at->scout == link.id();
   // Verdicts that never came on a link that nobody mines on any more are of a silence that is known.
@@ -353,6 +354,7 @@ void session_manager::impl::link_refused(upstream_session& link, std::string_vie
   channels_.erase(channel);
   shard_.host.close(channel, close_reason::refused);
   link.lost(now);
+  link.fault = words_for(close_reason::refused, text);
   if (!only_this) route_failed(link, metrics::switch_cause::refused, now);
   const bool is_wanted = !link.workers().empty() || link.at->scout == link.id();
   if (!is_wanted) return destroy(link, now);

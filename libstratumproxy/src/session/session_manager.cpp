@@ -50,7 +50,8 @@ constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
     case close_reason::shutdown:
     case close_reason::account_removed:
     case close_reason::by_operator:
-    case close_reason::banned: return false;
+    case close_reason::banned:
+    case close_reason::tls_failed: return false;
   }
   return false;
 }
@@ -123,7 +124,8 @@ void session_manager::impl::update_reading(downstream_session& worker) {
 void session_manager::impl::drop_connection(downstream_session& worker, close_reason reason, std::string_view detail,
                                             time_point now) {
   ++shard_.events.miners_closed[static_cast<std::size_t>(reason)];
-  const bool is_of_interest = worker.is_authorized() || reason == close_reason::wrong_protocol;
+  const bool is_stranger = reason == close_reason::wrong_protocol || reason == close_reason::tls_failed;
+  const bool is_of_interest = worker.is_authorized() || is_stranger;
   log_worker(is_of_interest ? log_level::info : log_level::debug, "worker_left", worker, words_for(reason, detail));
   channels_.erase(*worker.channel());
   no_stranger_any_more(worker);
@@ -413,7 +415,8 @@ void session_manager::impl::add_all_but_workers(metrics::snapshot& all, metrics:
                          .account = link->owner()->name,
                          .route = here != accounts_.end() ? here->second.position(*link->at) : std::nullopt,
                          .is_shared = link->is_shared(), .state = link->state(), .workers = link->workers().size(),
-                         .limit = link->max_workers(), .difficulty = link->difficulty(), .round_trip = link->round_trip()});
+                         .limit = link->max_workers(), .difficulty = link->difficulty(), .round_trip = link->round_trip(),
+                         .fault = link->fault});
   }
   if (what != metrics::scope::totals) {
     for (const auto& [account_name, here] : accounts_) add_rows(all, here);
@@ -520,17 +523,17 @@ void session_manager::input_ended(channel_id channel, time_point now) {
   me.settle(now);
 }
 
-void session_manager::closed(channel_id channel, close_reason reason, time_point now) {
+void session_manager::closed(channel_id channel, close_reason reason, time_point now, std::string_view detail) {
   auto& me = *impl_;
   const auto found = me.channels_.find(channel);
   if (found == me.channels_.end()) return;
   if (me.tap_) me.tap_->ended(channel, reason);
   const auto owner = found->second;
   if (owner.worker) {
-    me.drop_connection(*owner.worker, reason, {}, now);
+    me.drop_connection(*owner.worker, reason, detail, now);
   } else {
     me.channels_.erase(found);
-    me.link_lost(*owner.link, reason, {}, now);
+    me.link_lost(*owner.link, reason, detail, now);
   }
   me.settle(now);
 }

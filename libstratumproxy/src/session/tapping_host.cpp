@@ -84,8 +84,6 @@ void tapping_host::close(channel_id channel, close_reason reason) {
   real_.close(channel, reason);
 }
 
-void tapping_host::connect(channel_id channel, const std::string& host, std::uint16_t port) { real_.connect(channel, host, port); }
-
 void tapping_host::hand_over(channel_id channel, unsigned shard, handover what) {
   if (const auto found = conversations_.find(channel); found != conversations_.end()) {
     what.conversation = found->second.number;

@@ -43,7 +43,7 @@ class tapping_host final : public session_host {
   // ---- what it says
   void send(channel_id channel, std::string_view bytes) override;
   void close(channel_id channel, close_reason reason) override;
-  void connect(channel_id channel, const std::string& host, std::uint16_t port) override;
+  void connect(channel_id channel, const destination& to) override { real_.connect(channel, to); }
   void set_reading(channel_id channel, bool enabled) override { real_.set_reading(channel, enabled); }
   void find_account(lookup_id lookup, std::string_view name) override { real_.find_account(lookup, name); }
   void find_session(lookup_id lookup, std::string_view id) override { real_.find_session(lookup, id); }

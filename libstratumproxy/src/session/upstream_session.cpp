@@ -48,9 +48,10 @@ void upstream_session::enter(metrics::link_state state) {
   if (shard_.sink) shard_.sink->on_link(pool_name_, owner_->name, state);
 }
 
-std::pair<std::string, std::uint16_t> upstream_session::take_destination() {
-  if (redirect_) return *std::exchange(redirect_, std::nullopt);
-  return {route().pool.host, route().pool.port};
+destination upstream_session::take_destination() {
+  const auto& pool = route().pool;
+  auto [host, port] = std::exchange(redirect_, std::nullopt).value_or(std::pair(pool.host, pool.port));
+  return {.host = std::move(host), .port = port, .tls = pool.tls};
 }
 
 // ---- connection ----------------------------------------------------------------------------------------------------

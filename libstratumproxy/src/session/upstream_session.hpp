@@ -202,11 +202,12 @@ class upstream_session {
   void wait_for_refusal() { enter(metrics::link_state::refused); }
   void try_again() { enter(metrics::link_state::waiting); }
   /// Where to connect next: the pool's address, or where its client.reconnect leads, once.
-  [[nodiscard]] std::pair<std::string, std::uint16_t> take_destination();
+  [[nodiscard]] destination take_destination();
 
   protocol::line_framer framer;
   static constexpr auto stable_after = std::chrono::seconds(10);  // a link that lives shorter than this failed
   const std::shared_ptr<route_state> at;  // of its account; it may have it no more
+  std::string fault;                      // why its last connection ended; "" once it is live
   std::string refusal_key;                // credential() or full_credential(): what its refusal is remembered by
   std::string agent_chain;                // " a b": the proxies before this one, if its worker is a proxy
   bool is_outage_told = false;            // its workers have heard that the pool is away

@@ -14,7 +14,7 @@ using session::channel_id;
 struct wires final : session::session_host {
   void send(channel_id channel, std::string_view bytes) override { out[channel] += bytes; }
   void close(channel_id channel, session::close_reason) override { out.erase(channel); }
-  void connect(channel_id channel, const std::string&, std::uint16_t) override { dialled = channel; }
+  void connect(channel_id channel, const session::destination&) override { dialled = channel; }
   void set_reading(channel_id, bool) override {}
   void find_account(session::lookup_id lookup, std::string_view) override { asked = lookup; }
   bool check_share(session::check_id, session::proof_request) override { return false; }  // slow hashes: the pool judges

@@ -66,8 +66,9 @@ enum class close_reason : std::uint8_t {
   account_removed,
   by_operator,      ///< somebody asked for it
   banned,           ///< its address or account
+  tls_failed,       ///< the handshake did, or the pool's certificate is not to be trusted
 };
-inline constexpr std::size_t close_reasons = 28;
+inline constexpr std::size_t close_reasons = 29;
 [[nodiscard]] std::string_view name(close_reason reason) noexcept;
 
 /// A worker's connection on its way to the shard that its session id names, as a value.
@@ -86,6 +87,13 @@ struct handover {
   std::uint64_t conversation = 0;  ///< its number for a line_tap
 };
 
+/// Where a link connects to.
+struct destination {
+  std::string host;  ///< the pool's own, or another one after a client.reconnect
+  std::uint16_t port = 0;
+  pool_tls tls;
+};
+
 /// What the session layer asks of whoever owns sockets, clock and threads. Called from inside of the manager's own methods; an
 /// implementation must not call back into the manager before they return.
 class session_host {
@@ -95,9 +103,8 @@ class session_host {
   virtual void send(channel_id channel, std::string_view bytes) = 0;
   /// Sends what is queued as far as the kernel takes it, then closes. `closed` is not called for it.
   virtual void close(channel_id channel, close_reason reason) = 0;
-  /// Opens a connection to a pool; answered with connected() or closed(). The host may differ from the pool's own after a
-  /// client.reconnect.
-  virtual void connect(channel_id channel, const std::string& host, std::uint16_t port) = 0;
+  /// Opens a connection to a pool; answered with connected(), once lines can be sent, or closed().
+  virtual void connect(channel_id channel, const destination& to) = 0;
   /// Stops or resumes receive() for a channel. What the manager was given already it keeps itself.
   virtual void set_reading(channel_id channel, bool enabled) = 0;
   /// Answered with account_found(), even from inside a later call; never from inside this one.
@@ -160,8 +167,8 @@ class session_manager {
   void connected(channel_id channel, time_point now);
   /// A miner ended its side of the connection: what it is owed still goes out, then the connection is closed.
   void input_ended(channel_id channel, time_point now);
-  /// The peer or the network ended a connection (or a connect failed).
-  void closed(channel_id channel, close_reason reason, time_point now);
+  /// The peer or the network ended a connection (or a connect failed). `detail`: more of the reason, for people; may be empty.
+  void closed(channel_id channel, close_reason reason, time_point now, std::string_view detail = {});
   /// A connection's unsent output is above (true) or again below its low watermark: jobs are coalesced meanwhile.
   void congested(channel_id channel, bool is_congested, time_point now);
   void account_found(lookup_id lookup, account_lookup found, time_point now);
