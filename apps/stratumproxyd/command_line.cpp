@@ -27,6 +27,7 @@ struct given_flags {
   std::vector<std::pair<std::string_view, std::optional<std::string>>> texts = {
       {"stratum.addr", {}},   {"web.addr", {}},  {"db.url", {}},     {"metrics.tag", {}},
       {"web.token_file", {}}, {"log.level", {}}, {"log.format", {}}, {"record.file", {}},
+      {"tls.certificate", {}}, {"tls.key", {}},   {"web.certificate", {}}, {"web.key", {}},
   };
   std::optional<std::int64_t> threads;
   std::optional<double> drain_seconds;
@@ -42,6 +43,10 @@ void add_flags(CLI::App& app, given_flags& given) {
   add("--stratum.addr", given.texts[0].second, "HOST:PORT", listening, "where miners connect (default 127.0.0.1:9332)");
   add("--web.addr", given.texts[1].second, "HOST:PORT", listening, "where HTTP is served (default 127.0.0.1:8080)");
   add("--web.token-file", given.texts[4].second, "FILE", listening, "file with the bearer token of the administrator");
+  add("--tls.certificate", given.texts[8].second, "FILE", listening, "PEM file: certificate and chain for miners that speak TLS");
+  add("--tls.key", given.texts[9].second, "FILE", listening, "PEM file: its private key");
+  add("--web.certificate", given.texts[10].second, "FILE", listening, "PEM file: certificate and chain for HTTPS");
+  add("--web.key", given.texts[11].second, "FILE", listening, "PEM file: its private key");
   const char* const data = "What it keeps";
   add("--db,--db.url", given.texts[2].second, "URL", data, "sqlite:PATH or postgresql://... (default sqlite:stratumproxy.db)");
   add("--record,--record.file", given.texts[7].second, "FILE", data, "file for the lines of all conversations, secrets masked");

@@ -28,8 +28,14 @@ struct file_config {
 
 enum class log_format : std::uint8_t { text, json };
 
+/// A certificate with its chain, and its key, as PEM files; both empty: no TLS.
+struct tls_files {
+  std::filesystem::path certificate, key;
+};
+
 struct web_config {
   std::string address = "127.0.0.1:8080";  ///< port 0 picks a free one
+  tls_files tls;                           ///< for HTTPS
   std::string token;                       ///< the administrator's; empty: none, or that of the file
   std::filesystem::path token_file;        ///< empty: none
   bool allow_open = false;                 ///< any address may be bound without a token
@@ -86,6 +92,7 @@ struct ban_config {
 struct config {
   file_config file;
   stratumproxy::options proxy;
+  tls_files tls;  ///< towards miners
   web_config web;
   log_config log;
   database_config db;

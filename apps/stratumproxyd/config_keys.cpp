@@ -39,6 +39,33 @@ std::string set_path(std::filesystem::path& out, const config_value& value) {
   return {};
 }
 
+// [USER:PASSWORD@]HOST:PORT
+std::string set_socks5(stratumproxy::socks5_options& out, const config_value& value) {
+  constexpr std::string_view expected = "a string HOST:PORT or USER:PASSWORD@HOST:PORT";
+  const auto* text = std::get_if<std::string>(&value);
+  if (!text) return std::string(expected);
+  out = {};
+  if (text->empty()) return {};
+  const auto at = text->rfind('@');
+  const auto server = parse_pool(std::string_view(*text).substr(at == std::string::npos ? 0 : at + 1));
+  if (!server) return std::string(expected);
+  out.host = server->host;
+  out.port = server->port;
+  if (at == std::string::npos) return {};
+  const auto colon = text->find(':');
+  const bool is_whole = colon > 0 && colon < at && text->find('\0') == std::string::npos;
+  out.user = text->substr(0, colon);
+  out.password = is_whole ? text->substr(colon + 1, at - colon - 1) : "";
+  const bool fits = !out.password.empty() && out.user.size() <= 255 && out.password.size() <= 255;
+  return fits ? std::string() : std::string(expected);
+}
+
+std::string show_socks5(const stratumproxy::socks5_options& socks) {
+  if (socks.host.empty()) return {};
+  const auto server = endpoint{socks.host, socks.port}.text();
+  return socks.user.empty() ? server : fmt::format("{}:{}@{}", socks.user, socks.password, server);
+}
+
 std::string set_flag(bool& out, const config_value& value) {
   const auto* flag = std::get_if<bool>(&value);
   if (!flag) return "true or false";
@@ -90,6 +117,12 @@ std::string set_word(Enum& out, const config_value& value, const word_list<Enum>
     known += (known.empty() ? "\"" : ", \"") + std::string(word) + '"';
   }
   return "one of " + known;
+}
+
+const word_list<stratumproxy::listener_tls>& words_of_tls() {
+  using stratumproxy::listener_tls;
+  static const word_list<listener_tls> words{{"detect", listener_tls::detect}, {"only", listener_tls::only}, {"off", listener_tls::off}};
+  return words;
 }
 
 std::string set_hosts(std::vector<std::string>& out, const config_value& value) {
@@ -211,7 +244,7 @@ std::string begin_listener(std::vector<listener_options>& all, const config_valu
 // As texts that differ when the listeners do.
 std::vector<std::string> show_listeners(const std::vector<listener_options>& all) {
   std::vector<std::string> out;
-  for (const auto& one : all) out.push_back(fmt::format("{} {}", one.address, fmt::join(one.proxy_protocol_from, " ")));
+  for (const auto& one : all) out.push_back(fmt::format("{} {} {}", one.address, static_cast<int>(one.tls), fmt::join(one.proxy_protocol_from, " ")));
   return out;
 }
 
@@ -241,11 +274,18 @@ std::vector<config_key> make_keys() {
       plain("stratum.addr", restart, SPX_AT(proxy.address), set_address),
       number("stratum.threads", restart, SPX_AT(proxy.threads), 0, 256),
       plain("stratum.proxy_protocol_from", restart, SPX_AT(proxy.proxy_protocol_from), set_networks),
+      word<stratumproxy::listener_tls>("stratum.tls", restart, SPX_AT(proxy.tls), words_of_tls()),
       listeners("stratum.listen"),
       of_listener("stratum.listen.addr", [](auto& one, const config_value& v) { return set_address(one.address, v); }),
       of_listener("stratum.listen.proxy_protocol_from", [](auto& one, const config_value& v) { return set_networks(one.proxy_protocol_from, v); }),
+      of_listener("stratum.listen.tls", [](auto& one, const config_value& v) { return set_word(one.tls, v, words_of_tls()); }),
+
+      path("tls.certificate", live, SPX_AT(tls.certificate)),
+      path("tls.key", live, SPX_AT(tls.key)),
 
       plain("web.addr", restart, SPX_AT(web.address), set_address),
+      path("web.certificate", live, SPX_AT(web.tls.certificate)),
+      path("web.key", live, SPX_AT(web.tls.key)),
       plain("web.token", live, SPX_AT(web.token), set_token),
       path("web.token_file", live, SPX_AT(web.token_file)),
       plain("web.allow_open", live, SPX_AT(web.allow_open), set_flag),
@@ -313,6 +353,7 @@ std::vector<config_key> make_keys() {
       seconds("upstream.refusal_max_seconds", live, SPX_AT(proxy.upstream.refusal_max)),
       seconds("upstream.share_wait_seconds", live, SPX_AT(proxy.upstream.share_wait), 0),
       seconds("upstream.spread_seconds", live, SPX_AT(proxy.upstream.spread), 0),
+      key("upstream.socks5", live, SPX_AT(proxy.upstream.socks5), set_socks5, show_socks5),
 
       number("shared.max_workers_per_link", live, SPX_AT(proxy.upstream.max_workers_per_link), 1, 65'536),
       seconds("shared.empty_link_seconds", live, SPX_AT(proxy.upstream.empty_link), 0),
@@ -439,6 +480,11 @@ std::string contradiction(const config& settings) {
   if (std::ceil(std::log2(vardiff.minimum)) > std::floor(std::log2(vardiff.maximum)))
     return "no power of two lies between vardiff.minimum and vardiff.maximum";
   if (!settings.web.token.empty() && !settings.web.token_file.empty()) return "web.token and web.token_file are both given";
+  if (settings.tls.certificate.empty() != settings.tls.key.empty()) return "tls.certificate and tls.key go together";
+  if (settings.web.tls.certificate.empty() != settings.web.tls.key.empty()) return "web.certificate and web.key go together";
+  const auto is_only = [](const auto& one) { return one.tls == stratumproxy::listener_tls::only; };
+  const bool needs_tls = is_only(settings.proxy) || std::ranges::any_of(settings.proxy.more_listeners, is_only);
+  if (needs_tls && settings.tls.certificate.empty()) return "tls = \"only\" under [stratum] needs tls.certificate and tls.key";
   return shared_address(settings);
 }
 

@@ -18,6 +18,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <stratumproxy/proxy.hpp>
 
@@ -27,6 +28,7 @@
 #include "admin/http_server.hpp"
 #include "admin/tokens.hpp"
 #include "ban_keeper.hpp"
+#include "certificate_files.hpp"
 #include "config_keys.hpp"
 #include "endpoint.hpp"
 #include "event_log.hpp"
@@ -136,7 +138,11 @@ class daemon::impl final : public handover_host {
     watch_file(settings.file.path);
     // What is wrong with the configuration is said before the database is touched, but for what depends on its tokens.
     const auto token = token_of(settings);
+    const auto certificate = read_certificate(settings.tls, "tls");
+    const auto web_certificate = read_certificate(settings.web.tls, "web");
     warn_about(settings);
+    warn_about(settings.tls, certificate.get());
+    warn_about(settings.web.tls, web_certificate.get());
     if (settings.handover.take_over) {
       predecessor_.emplace(settings.handover.socket);
       inherited = predecessor_->sockets_for(settings);
@@ -162,6 +168,7 @@ class daemon::impl final : public handover_host {
     }
     if (keeps_sessions(settings)) sessions_.emplace(database_->sessions(), log_);
     proxy_.emplace(settings.proxy, *accounts_, log_, nullptr, recorder_ ? &*recorder_ : nullptr, sessions_ ? &*sessions_ : nullptr);
+    (void)serve_with(certificate, web_certificate);
     bans_.emplace(*database_, log_, [this](auto bans) { proxy_->set_bans(std::move(bans)); },
                   ban_keeper_options{.automatic = ban_time_of(settings),
                                      .offenders = [this] { return proxy_->take_offenders(closes_of_an_offender); }});
@@ -378,17 +385,38 @@ class daemon::impl final : public handover_host {
     return tokens_.set_file_token(token);
   }
 
+  using certificate_pointer = std::shared_ptr<const stratumproxy::tls_certificate>;
+
+  // The keys of those that are others than before.
+  std::vector<const char*> serve_with(const certificate_pointer& for_miners, const certificate_pointer& for_web) {
+    proxy_->set_certificate(for_miners);
+    http_.set_certificate(for_web);
+    std::vector<const char*> others;
+    const auto note = [&](std::string& served, const certificate_pointer& now_is, const char* key) {
+      const auto before = std::exchange(served, now_is ? now_is->fingerprint() : std::string());
+      if (before != served) others.push_back(key);
+    };
+    note(certificate_served_, for_miners, "tls.certificate");
+    note(web_certificate_served_, for_web, "web.certificate");
+    return others;
+  }
+
   // All or nothing: what may be wrong is found before anything is changed.
   reload_outcome take_over(const config& wanted) {
     const auto token = token_of(wanted);
+    const auto certificate = read_certificate(wanted.tls, "tls");
+    const auto web_certificate = read_certificate(wanted.web.tls, "web");
     check_exposure(wanted, http_.address(), token, tokens_);
     warn_about(wanted);
+    warn_about(wanted.tls, certificate.get());
+    warn_about(wanted.web.tls, web_certificate.get());
 
     auto [result, taken, needs_restart] = change_of(running_, wanted);
     running_ = std::move(result);
     const bool is_token_new = set_access(running_, token);
     log_.set_level(running_.log.level);
     proxy_->set_options(running_.proxy);
+    const auto other_certificates = serve_with(certificate, web_certificate);
     bans_->set_automatic(ban_time_of(running_));
     upkeep_->set(upkeep_of(running_));
     flusher_->set_interval(running_.metrics.flush);
@@ -398,6 +426,8 @@ class daemon::impl final : public handover_host {
     }
 
     const auto is_said = [&](const char* key) { return std::ranges::find(taken, key) != taken.end(); };
+    for (const char* key : other_certificates)
+      if (!is_said(key)) taken.emplace_back(key);
     if (is_token_new && !is_said("web.token") && !is_said("web.token_file")) taken.emplace_back("web.token_file");
     log_.write(log_level::info, "reloaded", taken.empty() ? "nothing has changed" : fmt::format("{}", fmt::join(taken, ", ")));
     if (!needs_restart.empty()) log_.write(log_level::warning, "restart_needed", fmt::format("{}", fmt::join(needs_restart, ", ")));
@@ -449,6 +479,19 @@ class daemon::impl final : public handover_host {
   void warn_about(const config& settings) {
     if (!settings.web.token_file.empty() && is_world_readable(settings.web.token_file))
       log_.write(log_level::warning, "token_file_world_readable", settings.web.token_file.string());
+  }
+
+  // It is used all the same: miners that look at nothing go on with it.
+  void warn_about(const tls_files& files, const stratumproxy::tls_certificate* certificate) {
+    if (!certificate) return;
+    if (is_world_readable(files.key)) log_.write(log_level::warning, "key_world_readable", files.key.string());
+    const auto now = std::chrono::system_clock::now();
+    const auto dates = fmt::format("{}: valid from {:%Y-%m-%d} to {:%Y-%m-%d}", files.certificate.string(),
+                                   fmt::gmtime(std::chrono::system_clock::to_time_t(certificate->valid_from())),
+                                   fmt::gmtime(std::chrono::system_clock::to_time_t(certificate->valid_until())));
+    if (certificate->valid_until() <= now) log_.write(log_level::warning, "certificate_expired", dates);
+    else if (certificate->valid_from() > now) log_.write(log_level::warning, "certificate_not_yet_valid", dates);
+    else if (certificate->valid_until() - now < std::chrono::days(14)) log_.write(log_level::warning, "certificate_expires", dates);
   }
 
   // A snapshot without any event was not taken: a proxy that runs counts some from its start.
@@ -505,6 +548,7 @@ class daemon::impl final : public handover_host {
   worker_history worker_history_;
   std::optional<store_monitor> monitor_;
   known_tokens tokens_;
+  std::string certificate_served_, web_certificate_served_;  // fingerprints; "" for none
   std::optional<access_upkeep> access_upkeep_;
   std::optional<access_rules> access_;
   std::atomic<bool> draining_{false};

@@ -7,6 +7,7 @@ namespace stratumproxyd {
 namespace {
 
 using stratumproxy::link_mode;
+using stratumproxy::tls_mode;
 using stratumproxy::verify_level;
 
 bool can_check(std::string_view algorithm) {
@@ -34,6 +35,22 @@ std::string_view name(verify_level level) noexcept {
   return {};
 }
 
+std::string_view name(tls_mode mode) noexcept {
+  switch (mode) {
+    case tls_mode::off: return "off";
+    case tls_mode::verify: return "verify";
+    case tls_mode::pin: return "pin";
+    case tls_mode::insecure: return "insecure";
+  }
+  return {};
+}
+
+std::optional<tls_mode> tls_mode_from_name(std::string_view text) noexcept {
+  for (const auto mode : {tls_mode::off, tls_mode::verify, tls_mode::pin, tls_mode::insecure})
+    if (text == name(mode)) return mode;
+  return std::nullopt;
+}
+
 std::optional<link_mode> link_mode_from_name(std::string_view text) noexcept {
   for (const auto mode : {link_mode::dedicated, link_mode::shared})
     if (text == name(mode)) return mode;
@@ -50,6 +67,8 @@ std::optional<verify_level> verify_level_from_name(std::string_view text) noexce
 std::string link_fault(const pool_record& pool, link_mode mode) {
   const auto no_hash = "no hash function is known for " + pool.algorithm;
   const bool checkable = can_check(pool.algorithm);
+  if (pool.tls.mode == tls_mode::pin && pool.tls.fingerprint.empty()) return "tls pin needs tls_fingerprint";
+  if (pool.tls.mode != tls_mode::pin && !pool.tls.fingerprint.empty()) return "tls_fingerprint needs tls = pin";
   if (pool.verify == verify_level::full && !checkable) return no_hash + ": verify can be basic or off";
   if (pool.vardiff && pool.fixed_difficulty) return "vardiff and fixed_difficulty exclude each other";
   if (pool.vardiff && !checkable) return no_hash + ", which vardiff needs";

@@ -111,6 +111,7 @@ class Daemon:
         self.process = None
         self.stratum = self.web = None
         self.listeners = []  # those of [[stratum.listen]]
+        self.https = None  # an ssl.SSLContext, where it serves HTTPS
         self.texts = []  # what HTTP answered, for the secrets' sake
         self.contract = None  # who is told of every answer, and may fail for it
         token = self.directory / "token"
@@ -241,7 +242,9 @@ class Daemon:
 
     def _http(self, method, path, body, token, headers, timeout):
         host, _, port = self.web.rpartition(":")
-        connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
+        tls = {"context": self.https} if self.https else {}
+        kind = http.client.HTTPSConnection if self.https else http.client.HTTPConnection
+        connection = kind(host.strip("[]"), int(port), timeout=timeout, **tls)
         try:
             data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
             head = {"Content-Type": "application/json"} if data is not None else {}

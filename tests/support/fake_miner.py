@@ -81,6 +81,7 @@ class FakeMiner:
         mask=None,
         extranonce_subscribe=False,
         reading=True,
+        tls=None,
     ):
         host, _, port = address.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
@@ -110,6 +111,7 @@ class FakeMiner:
         self.last_authorize = None
         self._jobs_before = 0
         self.reading = reading
+        self.tls = tls  # an ssl.SSLContext; the proxy is localhost
         self._counter = itertools.count(1)
         self._ids = itertools.count(1)
         self._pending = collections.defaultdict(collections.deque)
@@ -120,7 +122,8 @@ class FakeMiner:
     # Connection
 
     async def connect(self):
-        self._reader, self._writer = await asyncio.open_connection(self.host, self.port, limit=1 << 20)
+        name = {"ssl": self.tls, "server_hostname": "localhost"} if self.tls else {}
+        self._reader, self._writer = await asyncio.open_connection(self.host, self.port, limit=1 << 20, **name)
         host, port = self._writer.get_extra_info("sockname")[:2]
         self.source = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.connects += 1

@@ -273,6 +273,7 @@ class FakePool:
         framing="whole",
         seed=1,
         lbry=False,
+        tls=None,
     ):
         self._x1 = x1
         self.extranonce2_size = n2
@@ -284,6 +285,7 @@ class FakePool:
         self.framing = framing
         self.silent = False
         self.lbry = lbry
+        self.tls = tls  # an ssl.SSLContext
         self.on = {}
         self.on_connect = None  # called with the new connection
         self.connections = []
@@ -336,7 +338,7 @@ class FakePool:
         for port in [self.port] if self.port else ports.numbers():
             try:
                 self._server = await asyncio.start_server(
-                    self._accept, "127.0.0.1", port, backlog=4096, limit=1 << 20
+                    self._accept, "127.0.0.1", port, backlog=4096, limit=1 << 20, ssl=self.tls
                 )
             except OSError as error:
                 if self.port or not ports.taken(error):

@@ -207,7 +207,8 @@ class memory_store final : public stratumproxyd::store {
                         (!value.divider || found->divider.value_or(kind->divider) == *value.divider) &&
                         found->login_template == value.login_template && found->reconnect_hosts == value.reconnect_hosts &&
                         found->mode == value.mode && found->verify == value.verify && found->vardiff == value.vardiff &&
-                        found->fixed_difficulty == value.fixed_difficulty && found->rig_logins == value.rig_logins;
+                        found->fixed_difficulty == value.fixed_difficulty && found->rig_logins == value.rig_logins &&
+                        found->tls == value.tls;
       return same ? write_outcome::exists : write_outcome::conflict;
     }
     access_.add_audit(by, stratumproxyd::pool_added(value));

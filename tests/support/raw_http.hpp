@@ -13,6 +13,9 @@
 #include <string_view>
 #include <utility>
 
+#include "stratumproxy/tls_client.hpp"
+#include "stratumproxy/tls_stream.hpp"
+
 namespace stratumproxy::test {
 
 /// One TCP connection to a server on 127.0.0.1 that says exactly what it is told, right or wrong.
@@ -25,15 +28,22 @@ class raw_http {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd_ < 0 || ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw std::runtime_error("connect");
   }
-  raw_http(raw_http&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  raw_http(raw_http&& other) noexcept : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)) {}
   ~raw_http() {
     if (fd_ >= 0) ::close(fd_);
+  }
+
+  /// From now on through TLS, whatever the certificate; false when there is none to be had.
+  bool secure() {
+    static const tls_client any;
+    tls_ = any.connect(fd_, "localhost", {.mode = tls_mode::insecure});
+    return tls_.handshake() == tls_stream::step::done;
   }
 
   /// False when the server has closed the connection.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const auto count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const auto count = tls_ ? tls_.send(bytes) : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (count < 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(count));
     }
@@ -53,8 +63,9 @@ class raw_http {
       }
       pollfd entry{fd_, POLLIN, 0};
       char bytes[65536];
-      if (::poll(&entry, 1, 20'000) <= 0) throw std::runtime_error("no answer");
-      const auto count = ::recv(fd_, bytes, sizeof bytes, 0);
+      const bool is_there = tls_ && tls_.has_unread();
+      if (!is_there && ::poll(&entry, 1, 20'000) <= 0) throw std::runtime_error("no answer");
+      const auto count = tls_ ? tls_.receive(bytes) : ::recv(fd_, bytes, sizeof bytes, 0);
       if (count <= 0) return std::exchange(pending_, {});
       pending_.append(bytes, static_cast<std::size_t>(count));
     }
@@ -69,6 +80,7 @@ class raw_http {
   bool is_closed() {
     pollfd entry{fd_, POLLIN, 0};
     char byte = 0;
+    if (tls_) return tls_.receive({&byte, 1}) <= 0;
     return ::poll(&entry, 1, 20'000) == 1 && ::recv(fd_, &byte, 1, 0) <= 0;
   }
 
@@ -79,6 +91,7 @@ class raw_http {
   }
 
   int fd_;
+  tls_stream tls_;
   std::string pending_;
 };
 

@@ -11,8 +11,9 @@
 
 namespace stratumproxyd {
 
-exchange_stream::exchange_stream(int fd, std::string_view head, std::string& pending, bool has_body, limits allowed)
-    : fd_(fd), head_(head), pending_(pending), has_body_(has_body), allowed_(allowed),
+exchange_stream::exchange_stream(int fd, stratumproxy::tls_stream& tls, std::string_view head, std::string& pending, bool has_body,
+                                 limits allowed)
+    : fd_(fd), tls_(tls), head_(head), pending_(pending), has_body_(has_body), allowed_(allowed),
       body_deadline_(clock::now() + allowed.body) {}
 
 bool exchange_stream::wait(short events, clock::time_point deadline) const {
@@ -43,7 +44,7 @@ ssize_t exchange_stream::read(char* out, size_t size) {
     return static_cast<ssize_t>(count);
   }
   for (;;) {
-    const auto count = ::recv(fd_, out, size, MSG_DONTWAIT);
+    const auto count = tls_ ? tls_.receive({out, size}) : ::recv(fd_, out, size, MSG_DONTWAIT);
     if (count > 0) body_read_ += static_cast<std::size_t>(count);
     if (count >= 0) return count;
     if (errno == EINTR) continue;
@@ -51,7 +52,8 @@ ssize_t exchange_stream::read(char* out, size_t size) {
       broken_ = true;
       return -1;
     }
-    if (!wait(POLLIN, body_deadline_)) {
+    if (tls_ && tls_.has_unread()) continue;
+    if (!wait(tls_ && tls_.reading_waits_for_output() ? POLLOUT : POLLIN, body_deadline_)) {
       timed_out_ = true;
       return -1;
     }
@@ -63,9 +65,9 @@ ssize_t exchange_stream::write(const char* bytes, size_t size) {
   if (answer_deadline_ == clock::time_point{}) answer_deadline_ = clock::now() + allowed_.answer;
   std::size_t done = 0;
   while (done < size && !broken_) {
-    const auto count = ::send(fd_, bytes + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto count = tls_ ? tls_.send({bytes + done, size - done}) : ::send(fd_, bytes + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count >= 0) done += static_cast<std::size_t>(count);
-    else if (errno == EAGAIN || errno == EWOULDBLOCK) broken_ = !wait(POLLOUT, answer_deadline_);
+    else if (errno == EAGAIN || errno == EWOULDBLOCK) broken_ = !wait(tls_ && tls_.sending_waits_for_input() ? POLLIN : POLLOUT, answer_deadline_);
     else if (errno != EINTR) broken_ = true;
   }
   return broken_ ? -1 : static_cast<ssize_t>(size);

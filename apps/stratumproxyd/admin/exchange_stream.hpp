@@ -7,10 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include <stratumproxy/tls_stream.hpp>
+
 namespace stratumproxyd {
 
 /// One request and its answer, as the HTTP library sees them: first the checked head from memory, then the body from
-/// what came with it and from the socket, within a time and a number of bytes. The descriptor is borrowed, non-blocking.
+/// what came with it and from the socket, within a time and a number of bytes. The descriptor, non-blocking, and the TLS on it, which may
+/// be empty, are borrowed.
 class exchange_stream final : public httplib::Stream {
  public:
   struct limits {
@@ -19,7 +22,7 @@ class exchange_stream final : public httplib::Stream {
   };
 
   /// `pending` holds the bytes that followed the head; those of the body are taken from its front.
-  exchange_stream(int fd, std::string_view head, std::string& pending, bool has_body, limits allowed);
+  exchange_stream(int fd, stratumproxy::tls_stream& tls, std::string_view head, std::string& pending, bool has_body, limits allowed);
 
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
   [[nodiscard]] bool is_broken() const noexcept { return broken_; }
@@ -38,6 +41,7 @@ class exchange_stream final : public httplib::Stream {
   bool wait(short events, clock::time_point deadline) const;
 
   const int fd_;
+  stratumproxy::tls_stream& tls_;
   std::string_view head_;
   std::string& pending_;
   const bool has_body_;

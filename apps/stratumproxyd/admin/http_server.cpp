@@ -20,10 +20,13 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <span>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include <stratumproxy/tls_stream.hpp>
 #include <stratumproxy/unique_fd.hpp>
 
 #include "admin/exchange_stream.hpp"
@@ -63,11 +66,24 @@ struct connection {
     lingering,  ///< answered and closed by us; what the client still sends is read, or it would lose the answer
   };
   unique_fd socket;
+  stratumproxy::tls_stream tls;  // empty: without
   std::string buffer;
   phase state = phase::reading;
   clock_type::time_point deadline;
   unsigned served = 0;
   std::size_t discarded = 0;
+
+  std::ptrdiff_t receive(std::span<char> into) {
+    // Whoever lingers has been told that nothing more comes: what it says is only counted.
+    if (tls && state == phase::reading) return tls.receive(into);
+    return ::recv(socket.get(), into.data(), into.size(), MSG_DONTWAIT);
+  }
+  std::ptrdiff_t send(std::string_view bytes) {
+    return tls ? tls.send(bytes) : ::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+  [[nodiscard]] short waits_for() const {
+    return tls && state == phase::reading && tls.reading_waits_for_output() ? POLLOUT : POLLIN;
+  }
 };
 
 // What this worker thread serves: the library does not hand its stream to the handlers.
@@ -220,6 +236,11 @@ class http_server::impl {
     std::vector<std::pair<std::string, std::string>> out;
     for (const auto& each : routes_) out.emplace_back(each.method, each.path);
     return out;
+  }
+
+  void set_certificate(std::shared_ptr<const stratumproxy::tls_certificate> now_is) {
+    const std::lock_guard lock(mutex_);
+    certificate_ = std::move(now_is);
   }
 
   [[nodiscard]] std::vector<std::pair<int, std::uint64_t>> answered() const {
@@ -405,7 +426,7 @@ class http_server::impl {
       entries.assign({{wake_.get(), POLLIN, 0}, {may_accept ? listener_.get() : -1, POLLIN, 0}});
       auto next = may_accept ? now + std::chrono::seconds(60) : accept_again_;
       for (const auto& each : idle_) {
-        entries.push_back({each->socket.get(), POLLIN, 0});
+        entries.push_back({each->socket.get(), each->waits_for(), 0});
         next = std::min(next, each->deadline);
       }
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
@@ -440,13 +461,17 @@ class http_server::impl {
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     auto fresh = std::make_unique<connection>();
     fresh->socket = std::move(socket);
+    {
+      const std::lock_guard lock(mutex_);
+      if (certificate_) fresh->tls = certificate_->accept(fresh->socket.get());
+    }
     fresh->deadline = clock_type::now() + limits_.head;
     idle_.push_back(std::move(fresh));
   }
 
   void receive(connection_ptr& each) {
     char bytes[16'384];
-    const auto count = ::recv(each->socket.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+    const auto count = each->receive(bytes);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count <= 0) {
       each.reset();
@@ -458,7 +483,10 @@ class http_server::impl {
       return;
     }
     each->buffer.append(bytes, static_cast<std::size_t>(count));
+    // Of what TLS has read ahead poll() does not tell.
+    const bool has_more = each->tls && each->tls.has_unread() && each->buffer.size() <= max_head_bytes;
     dispatch_if_complete(each);
+    if (has_more && each) receive(each);
   }
 
   void dispatch_if_complete(connection_ptr& each) {
@@ -496,12 +524,13 @@ class http_server::impl {
   bool refuse(connection& each, const head_error& error) {
     const auto text = refusal(error);
     count(error.status);
-    if (::send(each.socket.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return false;
+    if (each.send(text) < 0) return false;
     linger(each);
     return true;
   }
 
   static void linger(connection& each) {
+    if (each.tls) each.tls.end();
     ::shutdown(each.socket.get(), SHUT_WR);
     each.state = connection::phase::lingering;
     each.buffer.clear();
@@ -547,7 +576,7 @@ class http_server::impl {
     ++each.served;
     // After a body the connection is not used again: where an unread body ends would have to be guessed.
     const bool keep = head.keep_alive && !head.has_body && each.served < limits_.requests && !retiring_;
-    exchange_stream stream(each.socket.get(), head.text, each.buffer, head.has_body,
+    exchange_stream stream(each.socket.get(), each.tls, head.text, each.buffer, head.has_body,
                            {limits_.body, limits_.answer, 8 * body_bytes});
     served_here = &stream;
     actor_here.clear();
@@ -583,6 +612,7 @@ class http_server::impl {
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
   bool stopping_ = false;
+  std::shared_ptr<const stratumproxy::tls_certificate> certificate_;
   std::deque<connection_ptr> queue_;
   std::vector<connection_ptr> returned_;
   std::vector<int> in_work_;
@@ -597,6 +627,9 @@ void http_server::route(const std::string& method, const std::string& path, http
 }
 void http_server::set_guard(http_guard guard) { impl_->set_guard(std::move(guard)); }
 std::vector<std::pair<std::string, std::string>> http_server::routes() const { return impl_->routes(); }
+void http_server::set_certificate(std::shared_ptr<const stratumproxy::tls_certificate> now_is) {
+  impl_->set_certificate(std::move(now_is));
+}
 std::vector<std::pair<int, std::uint64_t>> http_server::answered() const { return impl_->answered(); }
 std::error_code http_server::bind(const endpoint& where) { return impl_->bind(where); }
 std::error_code http_server::adopt(unique_fd listening) { return impl_->adopt(std::move(listening)); }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <stratumproxy/tls_certificate.hpp>
 #include <stratumproxy/unique_fd.hpp>
 
 #include "admin/http.hpp"
@@ -27,7 +28,7 @@ struct http_limits {
 };
 
 /// An HTTP/1.1 server for few routes and untrusted clients. One thread gathers request heads, so that a client which
-/// dawdles costs a descriptor and no thread; complete heads go to the library on a pool of threads.
+/// dawdles, be it within its TLS handshake, costs a descriptor and no thread; complete heads go to the library on a pool of threads.
 ///
 /// The library's own listener is not used: it binds a port that is taken (SO_REUSEPORT), answers 500 on descriptors
 /// above 1023, reads heads of any size, and stops for good when accept() fails once.
@@ -45,6 +46,8 @@ class http_server {
   void set_guard(http_guard guard);
   /// Method and path of each, in the order in which they were added.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const;
+  /// New connections speak TLS with it from now on, those that are there go on as they are; null: without. At any time, from any thread.
+  void set_certificate(std::shared_ptr<const stratumproxy::tls_certificate> now_is);
 
   /// How many answers were given with each status, since the start; those with none are left out.
   [[nodiscard]] std::vector<std::pair<int, std::uint64_t>> answered() const;

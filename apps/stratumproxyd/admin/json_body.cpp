@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include <stratumproxy/tls_client.hpp>
+
 #include "endpoint.hpp"
 #include "link_rules.hpp"
 #include "store/text.hpp"
@@ -105,6 +107,22 @@ std::optional<stratumproxy::verify_level> json_body::optional_verify() {
   const auto known = text ? verify_level_from_name(*text) : std::nullopt;
   if (text && !known) throw fault("verify", "must be off, basic or full");
   return known;
+}
+
+std::optional<stratumproxy::tls_mode> json_body::optional_tls() {
+  const auto text = optional_text("tls", longest_name);
+  const auto known = text ? tls_mode_from_name(*text) : std::nullopt;
+  if (text && !known) throw fault("tls", "must be off, verify, pin or insecure");
+  return known;
+}
+
+std::optional<std::string> json_body::optional_fingerprint() {
+  constexpr std::size_t with_colons = 95;
+  const auto text = optional_text("tls_fingerprint", with_colons);
+  if (!text || text->empty()) return text;
+  auto digits = stratumproxy::canonical_fingerprint(*text);
+  if (!digits) throw fault("tls_fingerprint", "must be a SHA-256 fingerprint: 64 hex digits");
+  return digits;
 }
 
 std::vector<std::string> json_body::optional_texts(std::string_view name, std::size_t most) {

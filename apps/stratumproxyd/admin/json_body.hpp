@@ -40,6 +40,9 @@ class json_body {
   /// Given without a value: null.
   std::optional<std::optional<stratumproxy::link_mode>> optional_mode_or_null();
   std::optional<stratumproxy::verify_level> optional_verify();
+  std::optional<stratumproxy::tls_mode> optional_tls();
+  /// Of a certificate, as the tables have it; "" for none.
+  std::optional<std::string> optional_fingerprint();
   std::vector<std::string> optional_texts(std::string_view name, std::size_t most);
   /// At least one.
   std::optional<std::vector<json_body>> optional_objects(std::string_view name, std::size_t most);

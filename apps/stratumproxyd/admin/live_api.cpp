@@ -102,6 +102,7 @@ void put(json_answer& out, const metrics::link_row& row) {
   out.put("limit", row.limit);
   out.put("difficulty", row.difficulty);
   out.put("round_trip_seconds", row.round_trip);
+  out.put("fault", row.fault);
 }
 
 /// A worker whose connection was lost, and may come back.

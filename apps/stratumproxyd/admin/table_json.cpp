@@ -78,6 +78,8 @@ void put_members(json_answer& out, const pool_record& row, bool complete) {
   out.put_flag("vardiff", row.vardiff);
   out.put_flag("fixed_difficulty", row.fixed_difficulty);
   out.put_flag("rig_logins", row.rig_logins);
+  out.put("tls", name(row.tls.mode));
+  out.put("tls_fingerprint", row.tls.fingerprint);
   out.put("source", row.source);
 }
 
@@ -115,6 +117,16 @@ algorithm_edit read_algorithm_edit(json_body& members) {
   };
 }
 
+std::function<void(stratumproxy::pool_tls&)> read_tls_edit(json_body& members) {
+  const auto mode = members.optional_tls();
+  const auto fingerprint = members.optional_fingerprint();
+  return [=](stratumproxy::pool_tls& tls) {
+    tls.mode = mode.value_or(tls.mode);
+    if (mode && *mode != stratumproxy::tls_mode::pin) tls.fingerprint.clear();
+    tls.fingerprint = fingerprint.value_or(tls.fingerprint);
+  };
+}
+
 pool_edit read_pool_edit(json_body& members) {
   const auto algorithm = members.optional_text("algorithm", longest_name);
   const auto divider = members.optional_divider_or_null("divider");
@@ -127,6 +139,7 @@ pool_edit read_pool_edit(json_body& members) {
   const auto vardiff = members.optional_flag("vardiff");
   const auto fixed_difficulty = members.optional_flag("fixed_difficulty");
   const auto rig_logins = members.optional_flag("rig_logins");
+  const auto tls = read_tls_edit(members);
   return [=](pool_record& row) {
     if (algorithm) row.algorithm = lower_case(*algorithm);
     row.divider = divider.value_or(row.divider);
@@ -137,6 +150,7 @@ pool_edit read_pool_edit(json_body& members) {
     row.vardiff = vardiff.value_or(row.vardiff);
     row.fixed_difficulty = fixed_difficulty.value_or(row.fixed_difficulty);
     row.rig_logins = rig_logins.value_or(row.rig_logins);
+    tls(row.tls);
   };
 }
 

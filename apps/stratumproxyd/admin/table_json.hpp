@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,7 @@ void require_etag(std::string_view if_match, const std::string& etag);
 /// What the members say about a row; those that are not given leave it as it is. Throws refusal.
 [[nodiscard]] algorithm_edit read_algorithm_edit(json_body& members);
 [[nodiscard]] pool_edit read_pool_edit(json_body& members);
+[[nodiscard]] std::function<void(stratumproxy::pool_tls&)> read_tls_edit(json_body& members);
 
 /// The text, when it is one. Throws refusal.
 [[nodiscard]] std::string login_template(const std::string& text);

@@ -93,6 +93,7 @@ http_response add_pool(const api_context& context, const http_request& request) 
   const auto vardiff = members.optional_flag("vardiff");
   const auto fixed_difficulty = members.optional_flag("fixed_difficulty");
   const auto rig_logins = members.optional_flag("rig_logins");
+  const auto tls = read_tls_edit(members);
   members.finish();
   value.pool = pool_name(pool);
   // What is not given is as in the row that is there already, if one is.
@@ -108,6 +109,8 @@ http_response add_pool(const api_context& context, const http_request& request) 
   value.vardiff = vardiff.value_or(links.vardiff);
   value.fixed_difficulty = fixed_difficulty.value_or(links.fixed_difficulty);
   value.rig_logins = rig_logins.value_or(links.rig_logins);
+  value.tls = links.tls;
+  tls(value.tls);
   for (const auto& known : context.database.algorithms()) {
     if (known.name != value.algorithm && std::ranges::find(known.aliases, value.algorithm) == known.aliases.end()) continue;
     value.algorithm = known.name;

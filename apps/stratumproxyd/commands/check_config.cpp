@@ -14,6 +14,7 @@
 
 #include "admin/access.hpp"
 #include "admin/json_answer.hpp"
+#include "certificate_files.hpp"
 #include "commands/commands.hpp"
 #include "commands/outcome.hpp"
 #include "endpoint.hpp"
@@ -27,6 +28,8 @@ namespace fs = std::filesystem;
 // What a start would say too, before it touches the database.
 void require_usable(const config& settings) {
   if (!settings.web.token_file.empty()) (void)read_token(settings.web.token_file);
+  (void)read_certificate(settings.tls, "tls");
+  (void)read_certificate(settings.web.tls, "web");
   const auto migrations = migrations_directory(settings.db);
   std::error_code ignored;
   if (!fs::is_directory(migrations, ignored))

@@ -24,7 +24,7 @@ std::string url_of(const config& settings) {
     throw std::runtime_error("web.addr has port 0: say with --url where the daemon listens, as its ready line has it");
   if (address.host == "0.0.0.0") address.host = "127.0.0.1";
   if (address.host == "::") address.host = "::1";
-  return "http://" + address.text();
+  return (settings.web.tls.certificate.empty() ? "http://" : "https://") + address.text();
 }
 
 std::string token_of(const config& settings) {

@@ -26,7 +26,7 @@ constexpr std::size_t largest_import = 1'048'576;
 
 struct pool_options {
   std::string pool, file;
-  std::optional<std::string> algorithm, login_template, mode, verify;
+  std::optional<std::string> algorithm, login_template, mode, verify, tls, tls_fingerprint;
   std::optional<double> divider;
   std::vector<std::string> reconnect_hosts;
   bool vardiff = false, fixed_difficulty = false, rig_logins = false;
@@ -45,6 +45,8 @@ int add(const config& settings, const pool_options& given) {
   body.put_set("vardiff", given.vardiff);
   body.put_set("fixed_difficulty", given.fixed_difficulty);
   body.put_set("rig_logins", given.rig_logins);
+  body.put("tls", given.tls);
+  body.put("tls_fingerprint", given.tls_fingerprint);
   local_tables here(settings);
   const auto answer = here.ask(add_pool, body.text());
   std::cout << (given.json ? answer : fmt::format("pool {} is known", visible(given.pool))) << '\n';
@@ -109,6 +111,9 @@ void add_pool_commands(CLI::App& app, chosen_command& chosen) {
   adding->add_flag("--vardiff", given.vardiff, "a difficulty for each worker");
   adding->add_flag("--fixed-difficulty", given.fixed_difficulty, "the pool's difficulty does not follow the hashrate");
   adding->add_flag("--rig-logins", given.rig_logins, "every rig logs in on a shared link");
+  adding->add_option("--tls", given.tls, "TLS, and which certificate the pool must have (default off)")
+      ->type_name("off|verify|pin|insecure");
+  adding->add_option("--tls-fingerprint", given.tls_fingerprint, "for --tls pin: SHA-256 of the pool's certificate")->type_name("HEX");
   adding->footer(
       "A pool that is known with other values is refused; docs/api.md says how one is changed.\n"
       "\nExample:\n"

@@ -59,6 +59,8 @@ std::string differences(const pool_record& before, const pool_record& after) {
   out.add_if(before.vardiff != after.vardiff, flag("vardiff", after.vardiff));
   out.add_if(before.fixed_difficulty != after.fixed_difficulty, flag("fixed difficulty", after.fixed_difficulty));
   out.add_if(before.rig_logins != after.rig_logins, flag("rig logins", after.rig_logins));
+  out.add_if(before.tls != after.tls, fmt::format("tls {}{}{}", name(after.tls.mode), after.tls.fingerprint.empty() ? "" : " ",
+                                                  after.tls.fingerprint));
   return std::move(out).text();
 }
 

@@ -61,12 +61,12 @@ bool insert_pool(sql_session& session, const endpoint& address, const std::strin
   return !session
               .query(
                   "INSERT INTO pools (host, port, algorithm, divider, login_template, reconnect_hosts, source, "
-                  "mode, verify, vardiff, fixed_difficulty, rig_logins) "
-                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id",
+                  "mode, verify, vardiff, fixed_difficulty, rig_logins, tls, tls_fingerprint) "
+                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING id",
                   {address.host, std::int64_t{address.port}, algorithm, divider, value.login_template,
                    host_list(value.reconnect_hosts), value.source, std::string(name(value.mode)),
                    std::string(name(value.verify)), std::int64_t{value.vardiff}, std::int64_t{value.fixed_difficulty},
-                   std::int64_t{value.rig_logins}})
+                   std::int64_t{value.rig_logins}, std::string(name(value.tls.mode)), value.tls.fingerprint})
               .empty();
 }
 

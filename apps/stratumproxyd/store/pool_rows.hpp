@@ -22,7 +22,7 @@ namespace stratumproxyd {
 [[nodiscard]] std::string pool_name(const sql_value& host, const sql_value& port);
 
 /// What a pool says of its links, of `pools p`.
-inline constexpr const char* link_columns = "p.mode, p.verify, p.vardiff, p.fixed_difficulty, p.rig_logins";
+inline constexpr const char* link_columns = "p.mode, p.verify, p.vardiff, p.fixed_difficulty, p.rig_logins, p.tls, p.tls_fingerprint";
 
 /// `first` is the first of link_columns; To is a pool_record or a pool_info.
 template <class To>
@@ -32,6 +32,9 @@ void read_link_columns(To& to, sql_row::const_iterator first) {
   to.vardiff = flag_of(first[2]);
   to.fixed_difficulty = flag_of(first[3]);
   to.rig_logins = flag_of(first[4]);
+  // What this program does not know must not become a connection without TLS.
+  to.tls.mode = tls_mode_from_name(text_of(first[5])).value_or(stratumproxy::tls_mode::verify);
+  to.tls.fingerprint = text_of(first[6]);
 }
 
 /// Hosts as the table keeps them: lower case, separated by spaces.

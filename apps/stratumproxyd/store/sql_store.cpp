@@ -42,7 +42,7 @@ bool same_links(const pool_record& a, const pool_record& b) {
   const auto values = [](const pool_record& of) {
     return std::tie(of.mode, of.verify, of.vardiff, of.fixed_difficulty, of.rig_logins);
   };
-  return values(a) == values(b);
+  return values(a) == values(b) && a.tls == b.tls;
 }
 
 stratumproxy::dialect dialect_of(const sql_value& column) {

@@ -48,6 +48,7 @@ struct pool_record {
   bool vardiff = false;
   bool fixed_difficulty = false;
   bool rig_logins = false;
+  stratumproxy::pool_tls tls;
   std::string source;     ///< where a seeded row comes from, and its date; empty for rows of the operator
 };
 

@@ -38,7 +38,7 @@ bool same(const pool_record& a, const pool_record& b) {
     return std::tie(of.algorithm, of.divider, of.login_template, of.reconnect_hosts, of.mode, of.verify, of.vardiff,
                     of.fixed_difficulty, of.rig_logins, of.source);
   };
-  return values(a) == values(b);
+  return values(a) == values(b) && a.tls == b.tls;
 }
 
 // Who else writes to the row waits from here on.
@@ -191,10 +191,11 @@ row_change put_pool(sql_session& session, std::string_view pool, const pool_edit
   if (after.divider) divider = *after.divider;
   (void)session.query(
       "UPDATE pools SET algorithm = $2, divider = $3, login_template = $4, reconnect_hosts = $5, source = $6, mode = $7, "
-      "verify = $8, vardiff = $9, fixed_difficulty = $10, rig_logins = $11 WHERE id = $1",
+      "verify = $8, vardiff = $9, fixed_difficulty = $10, rig_logins = $11, tls = $12, tls_fingerprint = $13 WHERE id = $1",
       {*id, after.algorithm, divider, after.login_template, host_list(after.reconnect_hosts), after.source,
        std::string(name(after.mode)), std::string(name(after.verify)), std::int64_t{after.vardiff},
-       std::int64_t{after.fixed_difficulty}, std::int64_t{after.rig_logins}});
+       std::int64_t{after.fixed_difficulty}, std::int64_t{after.rig_logins}, std::string(name(after.tls.mode)),
+       after.tls.fingerprint});
   return {write_outcome::changed, pool_changed(before, after)};
 }
 

@@ -167,7 +167,10 @@ TEST_CASE("what a pool says of its links is listed, taken over from the row, and
   const auto add = [&](const std::string& more) {
     return web.status(post("/api/v1/pools", R"({"pool":"links.example:1","algorithm":"SHA256")" + more + "}"));
   };
-  CHECK(add(R"(,"mode":"shared","verify":"full","vardiff":true,"rig_logins":true)") == 201);
+  std::string fingerprint;
+  for (int i = 0; i < 32; ++i) fingerprint += i > 0 ? ":AB" : "AB";
+  CHECK(add(R"(,"mode":"shared","verify":"full","vardiff":true,"rig_logins":true,"tls":"pin","tls_fingerprint":")" + fingerprint +
+            "\"") == 201);
   CHECK(add("") == 201);
   CHECK(add(R"(,"mode":"shared","fixed_difficulty":false)") == 201);
   CHECK(add(R"(,"mode":"dedicated")") == 409);
@@ -175,14 +178,18 @@ TEST_CASE("what a pool says of its links is listed, taken over from the row, and
   CHECK(add(R"(,"vardiff":false,"fixed_difficulty":true)") == 409);
   CHECK(add(R"(,"verify":"off","vardiff":false,"mode":"dedicated")") == 409);
   CHECK(add(R"(,"rig_logins":false)") == 409);
+  CHECK(add(R"(,"tls":"insecure")") == 409);
   const auto list = body_of(web.ask(get("/api/v1/pools")));
-  CHECK(list.find(R"("mode":"shared","verify":"full","vardiff":true,"fixed_difficulty":false,"rig_logins":true,"source")") !=
+  CHECK(list.find(R"("mode":"shared","verify":"full","vardiff":true,"fixed_difficulty":false,"rig_logins":true,"tls":"pin",)"
+                  R"("tls_fingerprint":"abababababababababababababababababababababababababababababababab","source")") !=
         std::string::npos);
   CHECK(list.find(R"({"pool":"pool.example:3333","algorithm":"sha256d","login_template":"{user}.{rig}","reconnect_hosts":[],)"
-                  R"("mode":"dedicated","verify":"basic","vardiff":false,"fixed_difficulty":false,"rig_logins":false,"source":"")") !=
+                  R"("mode":"dedicated","verify":"basic","vardiff":false,"fixed_difficulty":false,"rig_logins":false,"tls":"off",)"
+                  R"("tls_fingerprint":"","source":"")") !=
         std::string::npos);
   for (const std::string bad : {R"("mode":"both")", R"("mode":true)", R"("mode":null)", R"("verify":"yes")", R"("verify":1)",
-                                R"("vardiff":1)", R"("vardiff":"true")", R"("fixed_difficulty":null)", R"("rig_logins":[])"}) {
+                                R"("vardiff":1)", R"("vardiff":"true")", R"("fixed_difficulty":null)", R"("rig_logins":[])", R"("tls":"on")", R"("tls":true)",
+                                R"("tls_fingerprint":"ab")"}) {
     CAPTURE(bad);
     CHECK(add("," + bad) == 400);
   }

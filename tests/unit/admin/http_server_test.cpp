@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "admin/http_server.hpp"
+#include "certificates.hpp"
 #include "raw_http.hpp"
 
 namespace {
@@ -44,6 +45,11 @@ std::string chunk(std::string_view text) {
   char size[32];
   std::snprintf(size, sizeof size, "%zx\r\n", text.size());
   return size + std::string(text) + "\r\n";
+}
+
+std::shared_ptr<const stratumproxy::tls_certificate> some_certificate() {
+  const auto made = make_certificate();
+  return stratumproxy::tls_certificate::from_pem(made.chain, made.key);
 }
 
 const std::string chunked_head = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -270,6 +276,68 @@ TEST_CASE("forty clients that dawdle with their heads, bodies or reading keep no
     slow.back().send(get("/large"));
   }
   for (int i = 0; i < 10; ++i) CHECK(web.status(get("/page")) == 200);
+}
+
+TEST_CASE("with a certificate everything goes through TLS, and plain requests are not answered") {
+  served web;
+  web.server.set_certificate(some_certificate());
+  auto client = web.client();
+  REQUIRE(client.secure());
+  for (int i = 0; i < 3; ++i) CHECK(body_of(client.ask(get("/page"))) == "the page");
+  REQUIRE(client.send(get("/page") + get("/nothing") + get("/page")));
+  CHECK(status_of(client.answer()) == 200);
+  CHECK(status_of(client.answer()) == 404);
+  CHECK(status_of(client.answer()) == 200);
+  CHECK(body_of(client.ask(get("/large"))).size() == 8'000'000);
+
+  auto slow = web.client();
+  REQUIRE(slow.secure());
+  for (const char c : post("/echo", "hello")) REQUIRE(slow.send(std::string_view(&c, 1)));
+  CHECK(body_of(slow.answer()) == "hello");
+  CHECK(slow.is_closed());
+  for (const auto& [body, status] : {std::pair(65'536, 200), std::pair(65'537, 413), std::pair(1'048'576, 413)}) {
+    auto posting = web.client();
+    REQUIRE(posting.secure());
+    CHECK(status_of(posting.ask(post("/echo", std::string(static_cast<std::size_t>(body), 'x')))) == status);
+  }
+  CHECK(web.status(get("/page")) == 0);
+}
+
+TEST_CASE("another certificate is for new connections, those that are kept go on") {
+  served web;
+  auto plain = web.client();
+  CHECK(status_of(plain.ask(get("/page"))) == 200);
+  web.server.set_certificate(some_certificate());
+  auto secret = web.client();
+  REQUIRE(secret.secure());
+  CHECK(status_of(secret.ask(get("/page"))) == 200);
+  web.server.set_certificate(some_certificate());
+  CHECK(status_of(plain.ask(get("/page"))) == 200);
+  CHECK(status_of(secret.ask(get("/page"))) == 200);
+  web.server.set_certificate(nullptr);
+  CHECK(web.status(get("/page")) == 200);
+}
+
+TEST_CASE("forty clients that dawdle within TLS keep nobody waiting, and are let go") {
+  http_limits limits;
+  limits.head = std::chrono::milliseconds(300);
+  served web(limits);
+  web.server.set_certificate(some_certificate());
+  std::deque<raw_http> slow;
+  for (int i = 0; i < 40; ++i) {
+    slow.push_back(web.client());
+    if (i % 2) REQUIRE(slow.back().secure());
+    slow.back().send(i % 2 ? "GET /page HTTP/1.1\r\nX: " : "\x16\x03\x01\x02");
+  }
+  for (int i = 0; i < 10; ++i) {
+    auto client = web.client();
+    REQUIRE(client.secure());
+    CHECK(status_of(client.ask(get("/page"))) == 200);
+  }
+  for (std::size_t i = 0; i < slow.size(); ++i) {
+    if (i % 2) CHECK(status_of(slow[i].answer()) == 408);
+    CHECK(slow[i].is_closed());
+  }
 }
 
 TEST_CASE("more connections than allowed displace those that say nothing") {

@@ -37,7 +37,8 @@ TEST_CASE("a pool is shown by its address, in any spelling") {
   CHECK(
       body_of(answer) ==
       R"({"pool":"pool.example:3333","algorithm":"sha256d","login_template":"{user}.{rig}","reconnect_hosts":[],"mode":"dedicated",)"
-      R"("verify":"basic","vardiff":false,"fixed_difficulty":false,"rig_logins":false,"source":"","error":""})"
+      R"("verify":"basic","vardiff":false,"fixed_difficulty":false,"rig_logins":false,"tls":"off","tls_fingerprint":"","source":"",)"
+      R"("error":""})"
       "\n");
   CHECK(etag_of(answer).size() == 18);
   CHECK(etag_of(web.ask(get("/api/v1/pools/POOL.example%3A3333"))) == etag_of(answer));
@@ -149,6 +150,7 @@ TEST_CASE("an export is imported as it is, elsewhere and here, where it changes 
                           .algorithm = "scrypt",
                           .divider = 2.5,
                           .reconnect_hosts = {"a.example"},
+                          .tls = {},
                           .source = "a page"});
   const auto document = body_of(here.ask(get("/api/v1/export")));
   const auto first = json_of(there.ask(post("/api/v1/import", document)));

@@ -67,7 +67,7 @@ TEST_CASE("the page describes no key that does not exist") {
   const auto page = document("configuration.md");
   std::istringstream lines(page);
   std::string section;
-  const std::regex heading("## `\\[([a-z]+)\\]`.*"), row("\\| `([a-z_.]+)` \\| .*");
+  const std::regex heading("## `\\[([a-z]+)\\]`.*"), row("\\| `([a-z0-9_.]+)` \\| .*");
   std::smatch match;
   unsigned rows = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -93,7 +93,7 @@ TEST_CASE("the example has every key, once, at its default") {
   std::istringstream lines(document("stratumproxy.example.toml"));
   std::string all, section;
   std::vector<std::string> names;
-  const std::regex heading("\\[([a-z]+)\\]"), setting("#([a-z_]+) = .*");
+  const std::regex heading("\\[([a-z]+)\\]"), setting("#([a-z0-9_]+) = .*");
   std::smatch match;
   for (std::string line; std::getline(lines, line);) {
     if (std::regex_match(line, match, heading)) section = match[1];

@@ -93,14 +93,21 @@ const std::string every_key = R"(
 addr = "0.0.0.0:1"
 threads = 3
 proxy_protocol_from = ["10.0.0.5"]
+tls = "off"
 [[stratum.listen]]
 addr = "[::]:3"
 [[stratum.listen]]
 addr = "127.0.0.1:4"
 proxy_protocol_from = ["::1", "10.0.0.0/8"]
+tls = "only"
 [config]
 watch = false
+[tls]
+certificate = "/c.pem"
+key = "/k.pem"
 [web]
+certificate = "/wc.pem"
+key = "/wk.pem"
 addr = "[::1]:2"
 token_file = "/t"
 allow_open = true
@@ -161,6 +168,7 @@ refusal_min_seconds = 18
 refusal_max_seconds = 19
 share_wait_seconds = 20
 spread_seconds = 21
+socks5 = "me:so:crets@Socks.example:1080"
 [shared]
 max_workers_per_link = 100
 empty_link_seconds = 7
@@ -214,6 +222,9 @@ TEST_CASE("every key is taken from the file") {
   REQUIRE(settings.proxy.more_listeners.size() == 2);
   CHECK(settings.proxy.more_listeners[0].address == "[::]:3");
   CHECK(settings.proxy.more_listeners[0].proxy_protocol_from.empty());
+  CHECK(settings.proxy.tls == stratumproxy::listener_tls::off);
+  CHECK(settings.proxy.more_listeners[0].tls == stratumproxy::listener_tls::detect);
+  CHECK(settings.proxy.more_listeners[1].tls == stratumproxy::listener_tls::only);
   CHECK(settings.proxy.more_listeners[1].address == "127.0.0.1:4");
   CHECK(settings.proxy.more_listeners[1].proxy_protocol_from == std::vector<std::string>{"::1", "10.0.0.0/8"});
   CHECK(settings.web.address == "[::1]:2");
@@ -267,6 +278,14 @@ TEST_CASE("every key is taken from the file") {
   CHECK(up.refusal_max == 19s);
   CHECK(up.share_wait == 20s);
   CHECK(up.spread == 21s);
+  CHECK(up.socks5.host == "socks.example");
+  CHECK(up.socks5.port == 1080);
+  CHECK(up.socks5.user == "me");
+  CHECK(up.socks5.password == "so:crets");
+  CHECK(settings.tls.certificate == "/c.pem");
+  CHECK(settings.tls.key == "/k.pem");
+  CHECK(settings.web.tls.certificate == "/wc.pem");
+  CHECK(settings.web.tls.key == "/wk.pem");
   CHECK(up.max_workers_per_link == 100);
   CHECK(up.empty_link == 7s);
   const auto& failover = settings.proxy.failover;
@@ -345,7 +364,7 @@ TEST_CASE("an unknown key is refused with its line and the name that was meant")
 TEST_CASE("values of the wrong type or out of range are refused with their line") {
   for (const std::string line : {
            "[stratum]\naddr = 3333", "[stratum]\naddr = \"nowhere\"", "[stratum]\naddr = [\"127.0.0.1:1\"]", "[stratum]\nthreads = -1",
-           "[stratum]\nthreads = 1.5", "[stratum]\nproxy_protocol_from = \"10.0.0.5\"", "[stratum]\nproxy_protocol_from = [\"10.0.0.1/8\"]",
+           "[stratum]\nthreads = 1.5", "[stratum]\ntls = true", "[stratum]\ntls = \"on\"", "[stratum]\nproxy_protocol_from = \"10.0.0.5\"", "[stratum]\nproxy_protocol_from = [\"10.0.0.1/8\"]",
            "[stratum]\nproxy_protocol_from = [\"farm\"]", "[stratum]\nproxy_protocol_from = [\"farm.example\"]", "[config]\nwatch = 1", "[web]\nallow_open = 1", "[web]\ntoken = \"short\"", "[web]\ntoken = \"with a space\"", "[web]\nhosts = \"a\"", "[web]\nhosts = [\"a:1\"]", "[web]\nhosts = [1]",
            "[web]\nregistration = \"closed\"", "[web]\nregistration = false", "[web]\nregistrations_per_minute = 0",
            "[web]\nregistrations_burst = 0", "[web]\nfailed_logins_per_minute = 1.5", "[web]\nfailed_logins_burst = -1",
@@ -361,6 +380,8 @@ TEST_CASE("values of the wrong type or out of range are refused with their line"
            "[limits]\nerror_budget = 1979-05-27", "[shared]\nmax_workers_per_link = 0", "[shared]\nmax_workers_per_link = 65537",
            "[shared]\nempty_link_seconds = -1", "[vardiff]\nshares_per_minute = 0", "[vardiff]\nshares_per_minute = nan",
            "[vardiff]\nminimum = 0", "[vardiff]\nminimum = 1e-10", "[vardiff]\nmaximum = 1e19", "[vardiff]\nfirst = \"1024\"",
+           "[tls]\ncertificate = 5", "[upstream]\nsocks5 = \"nowhere\"", "[upstream]\nsocks5 = \"me@s.example:1\"",
+           "[upstream]\nsocks5 = \":x@s.example:1\"", "[upstream]\nsocks5 = \"me:@s.example:1\"", "[upstream]\nsocks5 = 1080",
            "[checks]\nthreads = 257", "[checks]\nmax_queued = 0", "[checks]\nmax_queued = 1.5",
            "[failover]\npatience_seconds = 0.009", "[failover]\nstorm_shares = 0", "[failover]\nstorm_shares = 65",
            "[failover]\nstorm_percent = 0", "[failover]\nstorm_percent = 101", "[slices]\nshortest_seconds = 0"}) {
@@ -398,6 +419,13 @@ TEST_CASE("values that exclude each other are refused") {
   CHECK_FALSE(toml_error("[vardiff]\nminimum = 1100\nmaximum = 2000\n").empty());
   CHECK(toml_error("[vardiff]\nminimum = 1024\nmaximum = 1024\n").empty());
   CHECK(toml_error("[web]\ntoken = \"canary-canary\"\ntoken_file = \"/t\"\n") == "x.toml: web.token and web.token_file are both given");
+  CHECK_FALSE(toml_error("[stratum]\ntls = \"only\"\n").empty());
+  CHECK_FALSE(toml_error("[[stratum.listen]]\naddr = \"127.0.0.1:0\"\ntls = \"only\"\n").empty());
+  CHECK(toml_error("[stratum]\ntls = \"only\"\n[tls]\ncertificate = \"c\"\nkey = \"k\"\n").empty());
+  CHECK(toml_error("[tls]\ncertificate = \"c\"\n") == "x.toml: tls.certificate and tls.key go together");
+  CHECK_FALSE(error_of({"--tls.key", "k"}).empty());
+  CHECK_FALSE(error_of({"--web.certificate", "k"}).empty());
+  CHECK(error_of({"--tls.certificate", "c", "--tls.key", "k"}).empty());
   CHECK_FALSE(error_of({"--stratum.addr", "127.0.0.1:9000", "--web.addr", "127.0.0.1:9000"}).empty());
   CHECK(error_of({"--stratum.addr", "127.0.0.1:0", "--web.addr", "127.0.0.1:0"}).empty());
 }

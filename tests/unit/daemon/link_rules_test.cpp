@@ -12,6 +12,7 @@ namespace {
 
 using namespace stratumproxyd;
 using stratumproxy::link_mode;
+using stratumproxy::tls_mode;
 using stratumproxy::verify_level;
 
 // sha256d and scrypt have a hash function, x11 and lbry have none.
@@ -81,6 +82,18 @@ TEST_CASE("an account's mode is judged in place of its pool's") {
   row.fixed_difficulty = false;
   CHECK(link_fault(row, link_mode::dedicated) == "");
   CHECK_FALSE(link_fault(row, link_mode::shared).empty());
+}
+
+TEST_CASE("a pinned certificate needs its fingerprint, and nothing else has one") {
+  auto row = pool("sha256d", verify_level::basic);
+  for (const auto mode : {tls_mode::off, tls_mode::verify, tls_mode::pin, tls_mode::insecure}) {
+    CHECK(tls_mode_from_name(name(mode)) == mode);
+    row.tls = {.mode = mode};
+    CHECK(link_fault(row, link_mode::dedicated) == (mode == tls_mode::pin ? "tls pin needs tls_fingerprint" : ""));
+    row.tls.fingerprint = std::string(64, 'a');
+    CHECK(link_fault(row, link_mode::dedicated) == (mode == tls_mode::pin ? "" : "tls_fingerprint needs tls = pin"));
+  }
+  CHECK_FALSE(tls_mode_from_name("on"));
 }
 
 TEST_CASE("vardiff needs checked shares and a difficulty that is not fixed") {

@@ -60,6 +60,8 @@ TEST_CASE("whatever plain SQL changes of an account, its pools or their algorith
            "UPDATE pools SET vardiff = NOT vardiff" + of_pool,
            "UPDATE pools SET fixed_difficulty = NOT fixed_difficulty" + of_pool,
            "UPDATE pools SET rig_logins = NOT rig_logins" + of_pool,
+           "UPDATE pools SET tls = 'insecure'" + of_pool,
+           "UPDATE pools SET tls = 'pin', tls_fingerprint = '" + std::string(64, 'a') + "'" + of_pool,
            "UPDATE pools SET divider = 2" + of_pool,
            "UPDATE pools SET login_template = '{user}'" + of_pool,
            "UPDATE pools SET reconnect_hosts = 'a.example'" + of_pool,

@@ -25,6 +25,7 @@ using store_test::add_account;
 using store_test::test_database;
 using store_test::tester;
 using stratumproxy::link_mode;
+using stratumproxy::tls_mode;
 using stratumproxy::verify_level;
 
 namespace {
@@ -323,6 +324,7 @@ TEST_CASE("what a pool says of its links is kept, found with its accounts, and c
   mine.verify = verify_level::full;
   mine.vardiff = true;
   mine.rig_logins = true;
+  mine.tls = {.mode = tls_mode::pin, .fingerprint = std::string(64, 'b')};
   CHECK(store->add_pool(tester, mine) == write_outcome::created);
   CHECK(store->add_pool(tester, mine) == write_outcome::exists);
   const auto conflicts = [&](auto&& change) {
@@ -335,12 +337,15 @@ TEST_CASE("what a pool says of its links is kept, found with its accounts, and c
   CHECK(conflicts([](auto& row) { row.vardiff = false; }));
   CHECK(conflicts([](auto& row) { row.fixed_difficulty = true; }));
   CHECK(conflicts([](auto& row) { row.rig_logins = false; }));
+  CHECK(conflicts([](auto& row) { row.tls = {.mode = tls_mode::verify}; }));
+  CHECK(conflicts([](auto& row) { row.tls.fingerprint = std::string(64, 'c'); }));
 
   auto fixed = mine;
   fixed.pool = "fixed.example:1";
   fixed.verify = verify_level::off;
   fixed.vardiff = fixed.rig_logins = false;
   fixed.fixed_difficulty = true;
+  fixed.tls = {.mode = tls_mode::insecure};
   CHECK(store->add_pool(tester, fixed) == write_outcome::created);
 
   for (const auto& wanted : {mine, fixed}) {
@@ -352,7 +357,7 @@ TEST_CASE("what a pool says of its links is kept, found with its accounts, and c
     CHECK_FALSE(account->mode);
     const auto same = [&](const auto& found) {
       return found.mode == wanted.mode && found.verify == wanted.verify && found.vardiff == wanted.vardiff &&
-             found.fixed_difficulty == wanted.fixed_difficulty && found.rig_logins == wanted.rig_logins;
+             found.fixed_difficulty == wanted.fixed_difficulty && found.rig_logins == wanted.rig_logins && found.tls == wanted.tls;
     };
     CHECK(same(*kept));
     CHECK(same(account->routes[0].pool));
@@ -431,7 +436,9 @@ TEST_CASE("a database from before the weights keeps its accounts, whose changes 
     for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(SPX_MIGRATIONS_SOURCE_DIR) / kind))
       if (entry.path().filename() >= "0004") std::filesystem::remove(older.path() / kind / entry.path().filename());
   }
-  (void)open_store(database.url(), older.path());
+  CHECK_THROWS(open_store(database.url(), older.path()));  // as above
+  database.run("INSERT INTO algorithms (name, divider, dialect) VALUES ('sha256d', 1, 'bitcoin')");
+  database.run("INSERT INTO pools (host, port, algorithm) VALUES ('btc.viabtc.io', 3333, 'sha256d')");
   database.run("INSERT INTO users (name, revision, mode) VALUES ('0123456789abcdef', 7, 'dedicated')");
   database.run("INSERT INTO user_routes (account, position, pool, pool_user, pool_password) "
                "SELECT '0123456789abcdef', 0, id, 'farm', 'x' FROM pools WHERE host = 'btc.viabtc.io'");

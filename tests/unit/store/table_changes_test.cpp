@@ -66,6 +66,7 @@ TEST_CASE("a pool is changed in all its values but its name and source, and its 
     row.verify = verify_level::full;
     row.vardiff = true;
     row.rig_logins = true;
+    row.tls.mode = stratumproxy::tls_mode::verify;
   };
   CHECK(store->change_pool(tester, "BTC.viabtc.io:3333", edit).outcome == write_outcome::changed);
   CHECK(store->change_pool(tester, pool, edit).outcome == write_outcome::exists);
@@ -77,6 +78,7 @@ TEST_CASE("a pool is changed in all its values but its name and source, and its 
   CHECK(after.mode == link_mode::shared);
   CHECK(after.verify == verify_level::full);
   CHECK((after.vardiff && after.rig_logins && !after.fixed_difficulty));
+  CHECK(after.tls == stratumproxy::pool_tls{.mode = stratumproxy::tls_mode::verify});
   CHECK(after.source == before.source);
   CHECK(store->user(name)->revision == revision + 1);
   CHECK(store->find_account(name)->routes[0].pool.divider == 2.5);

@@ -109,7 +109,7 @@ function pool_facts(row) {
       ...shares_of(row),
     ['Links', row.links ? `${row.live ?? 0} live of ${row.links}` : 'none'], ['Live links lost', format.count(row.drops)],
     ['Logins refused', format.count(row.refused)], ['Algorithm', row.hash], ['Mode', row.mode], ['Checks', row.verify],
-    ['Vardiff', row.vardiff === undefined ? undefined : row.vardiff ? 'on' : 'off'], ['Login', row.login_template],
+    ['Vardiff', row.vardiff === undefined ? undefined : row.vardiff ? 'on' : 'off'], ['TLS', row.tls], ['Login', row.login_template],
       ['Source', row.source],
   ];
 }

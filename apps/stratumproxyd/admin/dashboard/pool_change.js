@@ -12,6 +12,8 @@ const flags = {
 };
 const checks = [['its job and form', 'off'], ['also duplicates and the time', 'basic'], ['also the proof of work', 'full']];
 const modes = [['one worker', 'dedicated'], ['many workers', 'shared']];
+const tls_modes = [['off', 'off'], ['with a certificate that this system trusts', 'verify'],
+  ['with the certificate of this fingerprint', 'pin'], ['with any certificate', 'insecure']];
 
 /** Fields for `row`, and the body that they stand for. */
 function form_of(row) {
@@ -26,6 +28,9 @@ function form_of(row) {
     reconnect_hosts: field('Hosts that it may send miners to', {name: 'reconnect_hosts', placeholder: 'none',
       value: (row.reconnect_hosts ?? []).join(' ')}),
   };
+  const tls = choice('TLS', 'tls', tls_modes, row.tls ?? 'off');
+  text.tls_fingerprint = field('Fingerprint (SHA-256)', {name: 'tls_fingerprint', placeholder: 'none',
+    value: row.tls_fingerprint ?? '', maxLength: 95});
   text.algorithm.querySelector('input').setAttribute('list', offered.id);
   const mode = choice('A connection has', 'mode', modes, row.mode ?? 'dedicated');
   const verify = choice('Of shares is checked', 'verify', checks, row.verify ?? 'basic');
@@ -33,11 +38,13 @@ function form_of(row) {
   const value = (name) => text[name].querySelector('input').value.trim();
   return {
     content: [offered, make('div', {className: 'pair'}, text.algorithm, text.divider),
-      make('div', {className: 'pair'}, verify, mode), text.login_template, text.reconnect_hosts, ...boxes.map(([, box]) => box)],
+      make('div', {className: 'pair'}, verify, mode), text.login_template, text.reconnect_hosts,
+      make('div', {className: 'pair'}, tls, text.tls_fingerprint), ...boxes.map(([, box]) => box)],
     body: () => ({
       algorithm: value('algorithm'), divider: value('divider') ? Number(value('divider')) : null,
       login_template: value('login_template'), reconnect_hosts: value('reconnect_hosts').split(/[\s,]+/).filter(Boolean),
       mode: mode.querySelector('select').value, verify: verify.querySelector('select').value,
+      tls: tls.querySelector('select').value, tls_fingerprint: value('tls_fingerprint'),
       ...Object.fromEntries(boxes.map(([name, box]) => [name, box.querySelector('input').checked])),
     }),
   };

@@ -45,6 +45,7 @@ const link_columns = [
     value: (row) => row.difficulty},
   {id: 'round_trip', label: 'Verdict after', kind: 'number', narrow: true,
     text: (row) => format.milliseconds(row.round_trip_seconds), value: (row) => row.round_trip_seconds},
+  {id: 'fault', label: 'Fault', wide: true, text: (row) => row.fault ?? ''},
 ];
 
 const algorithm_columns = [
