@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "address.hpp"
+#include "certificate.hpp"
 #include "ledger.hpp"
 #include "scraper.hpp"
 
@@ -136,12 +137,16 @@ bench_result run_bench(bench_options options) {
   options.pool.connections = std::size_t{options.miners.workers} * 2 + 16;
   const auto job_every = seconds_of(options.pool.job_seconds);
   options.pool.job_seconds = 0;  // jobs are sent by order
+  if (options.pool_tls) {
+    options.pool.certificate = read_certificate(options.certificate, options.key);
+    options.account.tls = "insecure";
+  }
   pool_process simulated(options.pool_listen, options.pool, book);
 
   std::unique_ptr<proxy_process> own;
   auto target = simulated.where();
   if (!options.proxy.empty()) {
-    own = std::make_unique<proxy_process>(options.proxy, options.proxy_threads);
+    own = std::make_unique<proxy_process>(options.proxy, options.proxy_threads, options.certificate, options.key);
     options.miners.user = own->register_account(simulated.where().text(), options.account);
     options.proxy_pid = own->pid();
     target = resolve(own->stratum());

@@ -19,6 +19,8 @@ struct bench_options {
   std::string through;  ///< HOST:PORT of something that listens already and connects to pool_listen; empty: nothing
   pid_t proxy_pid = 0;  ///< of that, for its memory and CPU time; 0: not measured
   std::string pool_listen = "127.0.0.1:0";
+  std::string certificate, key;  ///< PEM files, for whoever speaks TLS
+  bool pool_tls = false;
   double seconds = 10;
   std::uint64_t shares = 0;  ///< ends after so many; 0: after `seconds` only
   bool scrape = false;       ///< mines as long once more, while the /metrics of `proxy` is read again and again

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 
 namespace stratumload {
 
@@ -12,6 +13,7 @@ void line_channel::open(event_loop& loop, int fd, io_handler& owner, bool connec
   loop_ = &loop;
   owner_ = &owner;
   fd_ = fd;
+  tls_ = {};
   out_.clear();
   framer_ = stratumproxy::protocol::line_framer{longest_line};
   watching_writable_ = connecting;
@@ -47,7 +49,8 @@ void line_channel::watch(bool writable) {
 bool line_channel::flush() {
   std::size_t sent = 0;
   while (sent < out_.size()) {
-    const auto count = ::send(fd_, out_.data() + sent, out_.size() - sent, MSG_NOSIGNAL);
+    const auto left = std::string_view(out_).substr(sent);
+    const auto count = tls_ ? tls_.send(left) : ::send(fd_, left.data(), left.size(), MSG_NOSIGNAL);
     if (count > 0) {
       sent += static_cast<std::size_t>(count);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -58,13 +61,14 @@ bool line_channel::flush() {
   }
   out_.erase(0, sent);
   if (out_.size() > most_unsent) return false;
-  watch(!out_.empty());
+  watch(!out_.empty() && !(tls_ && tls_.sending_waits_for_input()));
   return true;
 }
 
 std::ptrdiff_t line_channel::read_some() {
   for (;;) {
-    const auto count = ::recv(fd_, loop_->buffer().data(), loop_->buffer().size(), 0);
+    auto& into = loop_->buffer();
+    const auto count = tls_ ? tls_.receive(into) : ::recv(fd_, into.data(), into.size(), 0);
     if (count > 0) return count;
     if (count == 0) return -1;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;

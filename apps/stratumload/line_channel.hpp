@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "event_loop.hpp"
 #include "stratumproxy/protocol/line_framer.hpp"
+#include "stratumproxy/tls_stream.hpp"
 
 namespace stratumload {
 
@@ -23,10 +25,13 @@ class line_channel {
 
   /// Takes the descriptor. `connecting`: the first event says whether the connection was made.
   void open(event_loop& loop, int fd, io_handler& owner, bool connecting);
+  /// From now on everything goes through it; its handshake, too, is made by receive() and flush().
+  void secure(stratumproxy::tls_stream with) { tls_ = std::move(with); }
   void close();
   /// Closes with a reset, so that thousands of ends leave no TIME_WAIT behind.
   void reset();
   [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+  [[nodiscard]] int descriptor() const { return fd_; }
   /// Whether a connection that was begun is there; nothing may be asked again after it failed.
   [[nodiscard]] bool connected();
 
@@ -38,17 +43,19 @@ class line_channel {
   /// peer has ended, or sends no lines, or on_line said so.
   template <class OnLine>
   [[nodiscard]] bool receive(OnLine&& on_line) {
-    const auto got = read_some();
-    if (got < 0) return false;
-    if (got == 0) return true;
-    framer_.feed(std::span(loop_->buffer()).first(static_cast<std::size_t>(got)));
-    for (;;) {
-      const auto line = framer_.next();
-      if (!line) return false;
-      if (line->empty()) break;
-      if (!on_line(*line)) return false;
-    }
-    framer_.keep();
+    do {
+      const auto got = read_some();
+      if (got < 0) return false;
+      if (got == 0) continue;
+      framer_.feed(std::span(loop_->buffer()).first(static_cast<std::size_t>(got)));
+      for (;;) {
+        const auto line = framer_.next();
+        if (!line) return false;
+        if (line->empty()) break;
+        if (!on_line(*line)) return false;
+      }
+      framer_.keep();
+    } while (tls_ && tls_.has_unread());
     return true;
   }
 
@@ -60,6 +67,7 @@ class line_channel {
   event_loop* loop_ = nullptr;
   io_handler* owner_ = nullptr;
   int fd_ = -1;
+  stratumproxy::tls_stream tls_;
   bool watching_writable_ = false;
   std::string out_;
   stratumproxy::protocol::line_framer framer_{longest_line};

@@ -11,6 +11,7 @@
 
 #include "address.hpp"
 #include "bench.hpp"
+#include "certificate.hpp"
 #include "figures.hpp"
 #include "miners.hpp"
 #include "pool.hpp"
@@ -48,11 +49,17 @@ void add_pool_options(CLI::App& app, pool_options& options) {
       ->capture_default_str();
 }
 
+void add_certificate_options(CLI::App& app, std::string& certificate, std::string& key) {
+  auto* chain = app.add_option("--certificate", certificate, "PEM file of whoever serves TLS here")->type_name("FILE");
+  chain->needs(app.add_option("--key", key, "its private key, a PEM file")->type_name("FILE")->needs(chain));
+}
+
 void add_miner_options(CLI::App& app, miners_options& options) {
   app.add_option("--workers", options.workers, "simulated workers")->check(CLI::Range(1, 65'536))->capture_default_str();
   app.add_option("--logins-at-once", options.logins_at_once, "connections on their way at any moment")
       ->check(CLI::Range(1, 65'536))
       ->capture_default_str();
+  app.add_flag("--tls", options.tls, "the miners speak TLS, and take any certificate");
   auto* rate = app.add_option("--shares-per-second", options.shares_per_second,
                               "open loop: so many shares of all workers together, whatever the verdicts do")
                    ->check(CLI::Range(0.001, 1e6));
@@ -175,6 +182,8 @@ int run(int argc, char** argv) {
   pool_options pool_settings;
   pool_role->add_option("--listen", listen, "HOST:PORT; port 0 picks a free one")->capture_default_str();
   pool_role->add_option("--seconds", seconds, "ends after so long")->check(CLI::Range(0.01, longest_run));
+  std::string certificate, key;
+  add_certificate_options(*pool_role, certificate, key);
   add_pool_options(*pool_role, pool_settings);
   common(*pool_role);
 
@@ -220,6 +229,8 @@ int run(int argc, char** argv) {
   bench_role->add_option("--proxy-pid", bench.proxy_pid, "process behind --through: its memory and CPU time are measured");
   bench_role->add_option("--pool-listen", bench.pool_listen, "HOST:PORT of the simulated pool")->capture_default_str();
   bench_role->add_option("--user", bench.miners.user, "login for --through and --direct")->capture_default_str();
+  add_certificate_options(*bench_role, bench.certificate, bench.key);
+  bench_role->add_flag("--pool-tls", bench.pool_tls, "the simulated pool speaks TLS, with --certificate")->needs("--certificate");
   bench_role->add_option("--seconds", bench.seconds, "how long to mine")
       ->check(CLI::Range(0.01, 86'400.0))
       ->capture_default_str();
@@ -272,6 +283,7 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : bad_start;
   }
   catch_signals();
+  if (!certificate.empty()) pool_settings.certificate = read_certificate(certificate, key);
   if (*pool_role) return run_pool(listen, pool_settings, seconds, json);
   if (*miners_role) return run_miners(connect, miner_settings, mining_seconds, shares, json);
   if (*replay_role) return run_replay_role(replay, json);

@@ -62,6 +62,8 @@ std::optional<plain_job> plain_notify(std::string_view line) {
   return plain_job{line.substr(0, id_end), *number, *ntime};
 }
 
+const stratumproxy::pool_tls any_certificate{.mode = stratumproxy::tls_mode::insecure};
+
 // A job's text begins with ,"<prevhash>".
 std::uint32_t job_number(const job& work) {
   constexpr std::size_t digits = 8;
@@ -93,6 +95,7 @@ class miners::worker final : public io_handler {
       if (!channel_.connected()) return end();
       ++owner_.counters_.connects;
       state_ = state::subscribing;
+      if (owner_.options_.tls) channel_.secure(owner_.tls_.connect(channel_.descriptor(), "localhost", any_certificate));
       encode_subscribe_request(channel_.out(), subscribe_id, agent, session_);
     }
     const bool goes_on = channel_.receive([this](std::span<char> line) { return on_line(line); });

@@ -20,6 +20,7 @@
 #include "line_channel.hpp"
 #include "progress.hpp"
 #include "stratumproxy/protocol/codec.hpp"
+#include "stratumproxy/tls_client.hpp"
 
 namespace stratumload {
 
@@ -31,6 +32,7 @@ struct miners_options {
   unsigned logins_at_once = 500;  ///< connections on their way at any moment
   unsigned window = 1;            ///< closed loop: shares of a worker that wait for a verdict
   double shares_per_second = 0;   ///< of all workers together; 0: closed loop
+  bool tls = false;               ///< any certificate will do
 };
 
 struct miners_counters {
@@ -82,6 +84,7 @@ class miners {
   event_loop& loop_;
   address target_;
   miners_options options_;
+  stratumproxy::tls_client tls_;
   ledger* book_;
   stratumproxy::protocol::decoder decoder_;
   std::vector<std::unique_ptr<worker>> workers_;

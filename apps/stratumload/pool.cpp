@@ -47,6 +47,7 @@ class pool::link final : public io_handler {
  public:
   link(pool& owner, int fd, std::string extranonce1) : owner_(owner), extranonce1_(std::move(extranonce1)) {
     channel.open(owner.loop_, fd, *this, false);
+    if (owner.options_.certificate) channel.secure(owner.options_.certificate->accept(fd));
   }
 
   void ready(std::uint32_t) override {

@@ -14,6 +14,7 @@
 #include "line_channel.hpp"
 #include "seen_shares.hpp"
 #include "stratumproxy/protocol/codec.hpp"
+#include "stratumproxy/tls_certificate.hpp"
 
 namespace stratumload {
 
@@ -24,6 +25,7 @@ struct pool_options {
   double reject_percent = 0;       ///< of the good shares, chosen by the share's nonce: a run can be repeated
   double job_seconds = 30;         ///< a new job so often; 0: only when send_job() is called
   std::size_t connections = 1024;  ///< more are closed at once
+  std::shared_ptr<const stratumproxy::tls_certificate> certificate;  ///< null: without TLS
 };
 
 struct pool_counters {

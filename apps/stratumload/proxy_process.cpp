@@ -87,17 +87,23 @@ process_usage usage_of(pid_t process) {
   return out;
 }
 
-proxy_process::proxy_process(const std::string& program, unsigned threads) {
+proxy_process::proxy_process(const std::string& program, unsigned threads, const std::string& certificate, const std::string& key) {
   auto place = (std::filesystem::temp_directory_path() / "stratumload-XXXXXX").string();
   if (!::mkdtemp(place.data())) throw std::system_error(errno, std::generic_category(), "mkdtemp");
   directory_ = place;
   const auto config = directory_ + "/stratumproxyd.toml";
   // The limits that guard against crowds are in the way here: the crowd comes from one address to one pool, and where workers share
   // links more of them fit than the proxy would let in by itself.
-  std::ofstream(config) << "[stratum]\naddr = \"127.0.0.1:0\"\nthreads = " << threads
+  std::ofstream settings(config);
+  settings << "[stratum]\naddr = \"127.0.0.1:0\"\nthreads = " << threads
                         << "\n[web]\naddr = \"127.0.0.1:0\"\n[db]\nurl = \"sqlite:" << directory_ << "/accounts.db\"\n"
                         << "[log]\nlevel = \"warning\"\n[upstream]\nconnects_per_second = 100000\n"
                         << "[limits]\nunauthorized_per_address = 100000\nconnections = 100000\n";
+  if (!certificate.empty()) {
+    settings << "[tls]\ncertificate = " << std::filesystem::absolute(certificate) << "\nkey = " << std::filesystem::absolute(key)
+             << "\n";
+  }
+  settings.close();
   int out[2];
   if (::pipe2(out, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
   pid_ = ::fork();
@@ -156,6 +162,7 @@ std::string proxy_process::register_account(const std::string& pool, const accou
   std::vector<std::pair<const char*, std::string>> row{{"pool", pool}, {"algorithm", wanted.algorithm}};
   if (!wanted.mode.empty()) row.emplace_back("mode", wanted.mode);
   if (!wanted.verify.empty()) row.emplace_back("verify", wanted.verify);
+  if (!wanted.tls.empty()) row.emplace_back("tls", wanted.tls);
   post("/api/v1/pools", object(row, fixed_difficulty));
   const auto answer = post("/api/v1/users", object({{"pool", pool}, {"user", wanted.user}, {"password", wanted.password}}));
   rapidjson::Document document;

@@ -22,14 +22,15 @@ struct process_usage {
 class proxy_process {
  public:
   /// Starts `program` and waits until it is ready. Throws std::runtime_error with one line for people.
-  proxy_process(const std::string& program, unsigned threads);
+  /// `certificate`, `key`: PEM files with which it serves TLS; empty: without.
+  proxy_process(const std::string& program, unsigned threads, const std::string& certificate = {}, const std::string& key = {});
   ~proxy_process();
   proxy_process(const proxy_process&) = delete;
   proxy_process& operator=(const proxy_process&) = delete;
 
   struct account {
     std::string user = "stratumload", password = "x", algorithm = "sha256d";
-    std::string mode, verify;  ///< of the pool, as the API calls them; empty: the proxy's default
+    std::string mode, verify, tls;  ///< of the pool, as the API calls them; empty: the proxy's default
   };
   /// Registers the pool and a user of it; gives the name to log in with. Throws std::runtime_error.
   [[nodiscard]] std::string register_account(const std::string& pool, const account& wanted) const;

@@ -7,6 +7,7 @@ import pathlib
 import resource
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,20 +26,24 @@ Load = collections.namedtuple("Load", "options seconds")
 LOADS = {
     "closed": Load("--workers 100 --jobs 0", 10),
     "open": Load("--workers 1000 --shares-per-second 2000 --jobs 0", 10),
+    "tls": Load("--workers 1000 --logins-at-once 100 --shares-per-second 2000 --jobs 0", 10),
     "crowd": Load(f"--workers {CROWD} --shares-per-second 500 --jobs 5", 2),
     "scraped": Load(f"--workers {SCRAPED} --shares-per-second 2000 --jobs 0 --scrape", 10),
     "soak": Load(f"--workers {SOAKED} --shares-per-second 2000 --jobs 0 --login-seconds 120", 600),
 }
 HAPROXY, STRATUMPROXY, DIRECT = "HAProxy", "stratumproxyd", "direct"
 SHARED_BASIC, SHARED_FULL = "shared, basic", "shared, full"  # stratumproxyd too, many workers on a link
+TLS = "TLS"  # stratumproxyd too, its miners speak TLS
 POOL_OPTIONS = {
     STRATUMPROXY: [],
     SHARED_BASIC: ["--mode", "shared", "--verify", "basic"],
     SHARED_FULL: ["--mode", "shared", "--verify", "full"],
+    TLS: ["--tls"],
 }
 # A row of the table: name, words, the load, the key of its figure, how much of HAProxy's figure is allowed, what of stratumproxyd it is
-# about. `absolute`: the limit is the figure itself.
-Row = collections.namedtuple("Row", "name words load key unit decimals limit more_is_better way absolute", defaults=(STRATUMPROXY, False))
+# about. `absolute`: the limit is the figure itself. `than`: what it is compared with.
+Row = collections.namedtuple("Row", "name words load key unit decimals limit more_is_better way absolute than",
+                             defaults=(STRATUMPROXY, False, HAPROXY))
 ROWS = (
     Row("shares", "shares/s, 100 workers, closed loop", "closed", "shares_per_second", "/s", 0, 0.75, True),
     Row("cpu", "CPU per share, same run", "closed", "proxy_cpu_us_per_share", "us", 1, 1.4, False),
@@ -55,6 +60,9 @@ ROWS = (
     Row("scrape", "a scrape with 10,000 workers, back to back", "scraped", "scrape_ms", "ms", 0, 300, False, SHARED_FULL, True),
     Row("scrape", "scrapes: p99 of the verdict against that without", "scraped", "scraped_verdict_ratio", "", 2, 2, False, SHARED_FULL, True),
     Row("scrape", "scrapes: memory that is not given back", "scraped", "scraped_kib_more", "KiB", 0, 8_192, False, SHARED_FULL, True),
+    Row("cpu-tls", "TLS, on the left without: CPU per share, 1,000 workers", "tls", "proxy_cpu_us_per_share", "us", 1, 2.0, False, TLS, False,
+        STRATUMPROXY),
+    Row("memory-tls", "TLS: memory per worker", "tls", "proxy_kib_per_worker", "KiB", 2, 20, False, TLS, True, STRATUMPROXY),
     Row("soak", "soak, 18,000 workers, 10 minutes: shares/s", "soak", "shares_per_second", "/s", 0, 1_990, True, SHARED_FULL, True),
     Row("soak", "soak: shares lost", "soak", "lost", "", 0, 0, False, SHARED_FULL, True),
 )
@@ -91,11 +99,20 @@ class Bench:
         while self.programs:
             self.programs.pop().end()
 
+    def certificate(self):
+        chain, key = self.directory / "proxy.pem", self.directory / "proxy.key"
+        if not chain.exists():
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+                            "-subj", "/CN=localhost", "-keyout", key, "-out", chain], check=True, stderr=self.errors)
+        return ["--certificate", chain, "--key", key]
+
     def measure(self, between, load):
         """One run, with processes of its own: memory that an earlier run freed would be used first."""
         pool = free_port()
         if between in POOL_OPTIONS:
             way = ["--proxy", self.daemon, *POOL_OPTIONS[between]]
+            if between == TLS:
+                way += self.certificate()
         elif between == DIRECT:
             way = ["--direct"]
         else:
@@ -143,12 +160,13 @@ def own_seconds():
 
 def result_of(row, runs):
     """A row of the table: the medians of what was measured, their ratio, and whether it is good enough."""
-    mine = [run for run in runs if run["load"] == row.load and run["way"] in (HAPROXY, row.way, DIRECT)]
-    values = {way: [run[row.key] for run in mine if run["way"] == way and row.key in run] for way in (HAPROXY, row.way, DIRECT)}
+    ways = (row.than, row.way, DIRECT)
+    mine = [run for run in runs if run["load"] == row.load and run["way"] in ways]
+    values = {way: [run[row.key] for run in mine if run["way"] == way and row.key in run] for way in ways}
     middle = {way: statistics.median(figures) for way, figures in values.items() if figures}
     judged, ratio = middle[row.way], None
     if not row.absolute:
-        judged = ratio = middle[row.way] / middle[HAPROXY] if middle[HAPROXY] else float("inf")
+        judged = ratio = middle[row.way] / middle[row.than] if middle[row.than] else float("inf")
     return {
         "row": row.name, "what": row.words, "unit": row.unit, "way": row.way, "medians": middle, "values": values,
         "ratio": ratio and round(ratio, 3),
@@ -167,7 +185,7 @@ def print_table(rows, results, runs):
         sign = ">=" if row.more_is_better else "<="
         limit = f"{row.limit:,g} {row.unit}".rstrip() if row.absolute else f"{row.limit:g}"
         cells.append((
-            row.words, *(figure(row, result["medians"].get(between)) for between in (HAPROXY, row.way)),
+            row.words, *(figure(row, result["medians"].get(between)) for between in (row.than, row.way)),
             "-" if row.absolute else f"{result['ratio']:.2f}", f"{sign} {limit}", "yes" if result["reached"] else "NO",
             figure(row, result["medians"].get(DIRECT)),
             f"{result['load_average']:.1f}", f"{result['others_percent']} %",
@@ -190,8 +208,12 @@ def note(text):
 def ways_of(rows, load):
     """What a load goes through: HAProxy and nothing at all only where a row compares with them."""
     mine = [row for row in rows if row.load == load]
-    ours = list(dict.fromkeys(row.way for row in mine))
-    return ours if all(row.absolute for row in mine) else [HAPROXY, *ours, DIRECT]
+    ours = list(dict.fromkeys(way for row in mine for way in (row.than, row.way) if way != HAPROXY))
+    return [HAPROXY, *ours, DIRECT] if compares_with_haproxy(mine) else ours
+
+
+def compares_with_haproxy(rows):
+    return any(row.than == HAPROXY and not row.absolute for row in rows)
 
 
 def measure_all(bench, rows, rounds):
@@ -201,7 +223,7 @@ def measure_all(bench, rows, rounds):
             for between in ways_of(rows, load):
                 run = bench.measure(between, load) | {"round": number, "load": load, "way": between}
                 runs.append(run)
-                about = {row.key: row for row in reversed(rows) if row.load == load and between in (HAPROXY, row.way, DIRECT)}
+                about = {row.key: row for row in reversed(rows) if row.load == load and between in (row.than, row.way, DIRECT)}
                 shown = "  ".join(f"{row.name} {figure(row, run.get(row.key))}" for row in reversed(about.values()))
                 note(f"{number}/{rounds} {between:13}  {shown}  (load {run['load_average']}, others {run['others_percent']} %)"
                      + ("" if run["exit_code"] == 0 else "  FAULTS"))
@@ -228,7 +250,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="stratumproxy-benchmark-") as directory:
         bench = Bench(options.daemon, options.load, haproxy, directory, options.quick)
         try:
-            if not haproxy and not all(row.absolute for row in rows):
+            if not haproxy and compares_with_haproxy(rows):
                 raise Failure("there is no haproxy")
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS and any(row.load in ("crowd", "scraped", "soak") for row in rows):

@@ -72,6 +72,14 @@ class Judgement(unittest.TestCase):
             [benchmark.HAPROXY, benchmark.STRATUMPROXY, benchmark.SHARED_FULL, benchmark.DIRECT],
         )
 
+    def test_tls_is_compared_with_its_absence(self):
+        measured = runs("tls", benchmark.TLS, proxy_cpu_us_per_share=([], [30])) + runs("tls", proxy_cpu_us_per_share=([], [20]))
+        result = benchmark.result_of(row("cpu-tls"), measured)
+        self.assertEqual((result["ratio"], result["reached"]), (1.5, True))
+        self.assertEqual(
+            benchmark.ways_of([row("cpu-tls"), row("memory-tls")], "tls"), [benchmark.STRATUMPROXY, benchmark.TLS],
+        )
+
     def test_a_soak_with_one_lost_share_or_too_few_is_a_failure(self):
         rate, lost = (row for row in benchmark.ROWS if row.name == "soak")
         for value, reached in ((2000, True), (1980, False)):
@@ -86,7 +94,7 @@ class Quick(unittest.TestCase):
         with tempfile.TemporaryDirectory() as place:
             done = subprocess.run(
                 [sys.executable, "-B", LIBRARY / "benchmark.py", "--daemon", DAEMON, "--load", LOAD, "--quick", "--json",
-                 "--row", "shares", "--row", "shares-basic", "--row", "shares-full"],
+                 "--row", "shares", "--row", "shares-basic", "--row", "shares-full", "--row", "cpu-tls"],
                 env=os.environ | {"TMPDIR": place}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120 * SLOWNESS,
             )
             self.assertEqual(os.listdir(place), [])
@@ -95,6 +103,7 @@ class Quick(unittest.TestCase):
         self.assertTrue(result["clean"], result)
         self.assertEqual([run["way"] for run in result["runs"]], [
             benchmark.HAPROXY, benchmark.STRATUMPROXY, benchmark.SHARED_BASIC, benchmark.SHARED_FULL, benchmark.DIRECT,
+            benchmark.STRATUMPROXY, benchmark.TLS,
         ])
         for run in result["runs"]:
             self.assertEqual(run["exit_code"], 0)
