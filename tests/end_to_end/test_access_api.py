@@ -127,7 +127,7 @@ class AccessApi(HouseTest):
         self.assertEqual(await self.audit(proxy), expected)
         self.assertEqual(await self.audit(proxy, f"?user={name}"), expected[:3])
         page = await self.ask(proxy, "GET", "/api/v1/audit?limit=4")
-        self.assertEqual(page["audit"][1]["detail"], f"{POOL} thief")
+        self.assertEqual(page["audit"][1]["detail"], f"{POOL} thief password given")
         self.assertEqual(page["audit"][1]["address"], "127.0.0.1")
         self.assertRegex(page["audit"][1]["at"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         rest = await self.ask(proxy, "GET", f"/api/v1/audit?limit=4&after={page['next']}")
