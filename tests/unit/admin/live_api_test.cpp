@@ -53,12 +53,13 @@ TEST_CASE("links are listed, the dedicated ones too") {
   served_api web;
   web.now.links.push_back({.link = 300, .pool = "pool.example:3333", .account = "a", .route = 1, .is_shared = true,
                            .state = metrics::link_state::parked, .workers = 2, .limit = 256, .difficulty = 8, .round_trip = 0.25});
-  web.now.links.push_back({.link = 20, .pool = "pool.example:3333", .account = "b", .route = 0, .state = metrics::link_state::failing, .limit = 1});
+  web.now.links.push_back({.link = 20, .pool = "pool.example:3333", .account = "b", .route = 0, .state = metrics::link_state::failing, .limit = 1,
+                           .fault = "tls_failed: the peer does not speak TLS"});
   CHECK(body_of(web.ask(get("/api/v1/links"))) ==
         R"({"links":[{"link":20,"pool":"pool.example:3333","user":"b","route":0,"mode":"dedicated","state":"failing","workers":0,"limit":1,)"
-        R"("difficulty":0,"round_trip_seconds":0},)"
+        R"("difficulty":0,"round_trip_seconds":0,"fault":"tls_failed: the peer does not speak TLS"},)"
         R"({"link":300,"pool":"pool.example:3333","user":"a","route":1,"mode":"shared","state":"parked","workers":2,"limit":256,)"
-        R"("difficulty":8,"round_trip_seconds":0.25}],"next":"","error":""})" "\n");
+        R"("difficulty":8,"round_trip_seconds":0.25,"fault":""}],"next":"","error":""})" "\n");
   CHECK(web.asked == metrics::scope::all_links);
   web.now.links[1].route.reset();  // the account has it no more
   CHECK_FALSE(json_of(web.ask(get("/api/v1/links")))["links"][0].HasMember("route"));
