@@ -99,7 +99,7 @@ class SeveralProxies(HouseTest):
         def verdict(submit):
             nonlocal count
             count += 1
-            return (23, "low difficulty", None) if count % 50 == 0 else True
+            return (23, "low difficulty", None) if count % 49 == 0 else True  # never the same worker's, round after round
 
         pool = await self.pool(verdict=verdict)
         account = await self.account(self.all[0], pool)
