@@ -60,12 +60,16 @@ ssize_t exchange_stream::read(char* out, size_t size) {
   }
 }
 
+// Many kernels preempt nobody in a system call: a share that comes meanwhile would wait until megabytes are copied.
+constexpr std::size_t most_at_once = 65'536;
+
 ssize_t exchange_stream::write(const char* bytes, size_t size) {
   // The time begins with the answer, not with the request: a handler may wait for the database.
   if (answer_deadline_ == clock::time_point{}) answer_deadline_ = clock::now() + allowed_.answer;
   std::size_t done = 0;
   while (done < size && !broken_) {
-    const auto count = tls_ ? tls_.send({bytes + done, size - done}) : ::send(fd_, bytes + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const std::string_view next(bytes + done, std::min(size - done, most_at_once));
+    const auto count = tls_ ? tls_.send(next) : ::send(fd_, next.data(), next.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count >= 0) done += static_cast<std::size_t>(count);
     else if (errno == EAGAIN || errno == EWOULDBLOCK) broken_ = !wait(tls_ && tls_.sending_waits_for_input() ? POLLIN : POLLOUT, answer_deadline_);
     else if (errno != EINTR) broken_ = true;

@@ -34,6 +34,7 @@ struct proxy::impl {
   void stop();
   template <class T, class... Details>
   [[nodiscard]] std::vector<std::future<T>> ask(std::future<T> (net::shard_thread::*question)(Details...), Details... details);
+  [[nodiscard]] std::optional<std::future<metrics::snapshot>> snapshot_of(unsigned index, metrics::scope what);
 
   account_source& accounts;
   log_sink& log;
@@ -91,6 +92,13 @@ std::vector<std::future<T>> proxy::impl::ask(std::future<T> (net::shard_thread::
   std::vector<std::future<T>> answers;
   for (const auto& shard : shards) answers.push_back((*shard.*question)(details...));
   return answers;
+}
+
+// Nothing when it was stopped meanwhile.
+std::optional<std::future<metrics::snapshot>> proxy::impl::snapshot_of(unsigned index, metrics::scope what) {
+  const std::lock_guard lock(mutex);
+  if (index >= shards.size()) return std::nullopt;
+  return shards[index]->snapshot(what);
 }
 
 proxy::proxy(options config, account_source& accounts, log_sink& log, metrics::sink* sink, line_tap* tap, session_store* sessions)
@@ -204,10 +212,13 @@ unsigned proxy::shards() const {
 metrics::snapshot proxy::snapshot(metrics::scope what) try {
   const time_point deadline = steady_clock::now() + answer_limit;
   metrics::snapshot all;
-  for (auto& part : impl_->ask(&net::shard_thread::snapshot, what)) {
+  const unsigned count = shards();
+  // One after the other: at once they would keep all cores from everybody else while they copy.
+  for (unsigned index = 0; index < count; ++index) {
+    auto part = impl_->snapshot_of(index, what);
     // Half of the shards would look as if counters had fallen: all or nothing.
-    if (part.wait_until(deadline) != std::future_status::ready) return {};
-    all.merge(part.get());
+    if (!part || part->wait_until(deadline) != std::future_status::ready) return {};
+    all.merge(part->get());
   }
   return all;
 } catch (const std::future_error&) {
