@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The package on a bare Debian 12: installed by apt, started by its unit's own command line as the unit's user, and a simulated worker
-mines through it. Then a reload, an upgrade that keeps the configuration, removal. Needs root, debootstrap and Debian's mirror.
+mines through it over TLS. Then a reload, an upgrade that keeps the configuration, removal. Needs root, debootstrap and Debian's mirror.
 
 Usage: SPX_SCALE=full bare_root.py BUILD_DIRECTORY
 """
@@ -102,6 +102,17 @@ def service_manager(root):
     return manager
 
 
+def serve_tls(root, group):
+    """What docs/operations.md tells an operator to do."""
+    place = root / "etc/stratumproxy"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-days", "1", "-subj", "/CN=proxy",
+        "-keyout", place / "key.pem", "-out", place / "certificate.pem")
+    in_root(root, "chgrp", group, "/etc/stratumproxy/key.pem")
+    (place / "key.pem").chmod(0o640)
+    with open(place / "stratumproxy.toml", "a") as configuration:
+        configuration.write('\n[tls]\ncertificate = "/etc/stratumproxy/certificate.pem"\nkey = "/etc/stratumproxy/key.pem"\n')
+
+
 def mine(root):
     """Runs in a network of its own, so that the ports of the configuration are free."""
     loopback_up()
@@ -111,6 +122,7 @@ def mine(root):
         # What systemd does for the unit.
         in_root(root, "install", "-d", "-o", user, "-g", unit.value("Group"), "-m", unit.value("StateDirectoryMode"),
                 f"/var/lib/{unit.value('StateDirectory')}")
+        serve_tls(root, unit.value("Group"))
         pool = programs.start("stratumload", "pool", "--listen", "127.0.0.1:3333", "--difficulty", "0.001", stderr=subprocess.DEVNULL)
         manager = service_manager(root)
         daemon = programs.start(*shlex.split(unit.value("ExecStart")), user=f"{user}:{unit.value('Group')}", umask=0o077,
@@ -123,10 +135,10 @@ def mine(root):
         phase("the unit's command line as the unit's user: ready")
         programs.post("/api/v1/pools", {"pool": "127.0.0.1:3333", "algorithm": "sha256d"})
         name = programs.post("/api/v1/users", {"pool": "127.0.0.1:3333", "user": "wallet", "password": "x"})["name"]
-        figures = json.loads(programs.output("stratumload", "miners", "--connect", "127.0.0.1:9332", "--user", name, "--workers", "1",
+        figures = json.loads(programs.output("stratumload", "miners", "--tls", "--connect", "127.0.0.1:9332", "--user", name, "--workers", "1",
                                              "--shares", str(SHARES), "--seconds", str(LIMIT), "--json"))
         assert (figures["sent"], figures["accepted"]) == (SHARES, SHARES), figures
-        phase(f"an account registered, {SHARES} shares of one worker accepted")
+        phase(f"an account registered, {SHARES} shares of one worker, over TLS, accepted")
         daemon.send_signal(signal.SIGHUP)  # ExecReload
         until("the reload", lambda: programs.get("/api/v1/status")["reloaded_at"])
         daemon.send_signal(signal.SIGTERM)
@@ -165,7 +177,7 @@ def why_not():
         return "it downloads a Debian; SPX_SCALE=full runs it"
     if os.geteuid() != 0:
         return "it needs root"
-    missing = [program for program in ("debootstrap", "unshare", "cpack") if not shutil.which(program)]
+    missing = [program for program in ("debootstrap", "unshare", "openssl", "cpack") if not shutil.which(program)]
     return f"{' and '.join(missing)} not installed" if missing else None
 
 

@@ -24,6 +24,8 @@ constexpr std::chrono::seconds max_sweep{1};
 constexpr std::chrono::seconds linger_limit{1};
 constexpr std::size_t max_lingering = 256;
 constexpr std::size_t max_unannounced = 1'024;
+// Between pieces: a kernel lets a thread that was busy for milliseconds go on for milliseconds more, while miners' data waits for its core.
+constexpr std::chrono::milliseconds snapshot_pause{1};
 constexpr int last_reads = 4;
 constexpr char tls_handshake = 0x16;  // the first byte of a TLS record that no line begins with
 constexpr std::size_t most_unsettled = 128;  // connections with output that waits for the end of a wake-up
@@ -538,8 +540,9 @@ void shard::take_snapshot(session::partial_snapshot part, std::promise<metrics::
     add_own_events(part.taken);
     return answer.set_value(std::move(part.taken));
   }
-  mail_->post([part = std::move(part), answer = std::move(answer)](shard& self) mutable {
-    self.take_snapshot(std::move(part), std::move(answer));
+  const auto pause = std::make_shared<asio::steady_timer>(io_, snapshot_pause);
+  pause->async_wait([self = shared_from_this(), pause, part = std::move(part), answer = std::move(answer)](const asio::error_code& error) mutable {
+    if (!error) self->wake_up([&] { self->take_snapshot(std::move(part), std::move(answer)); });
   });
 }
 
