@@ -113,8 +113,10 @@ class Quick(unittest.TestCase):
             else:
                 self.assertGreaterEqual(run["pool_connections"], run["workers"])
         self.assertEqual(all(row["reached"] for row in result["rows"]), done.returncode == 0)
-        for row, run in zip(result["rows"], result["runs"][1:]):
+        for row, run in zip(result["rows"][:3], result["runs"][1:]):
             self.assertAlmostEqual(row["ratio"], run["shares_per_second"] / result["runs"][0]["shares_per_second"], places=3)
+        plain, over_tls = (run["proxy_cpu_us_per_share"] for run in result["runs"][-2:])
+        self.assertAlmostEqual(result["rows"][3]["ratio"], over_tls / plain, places=3)
 
 
 if __name__ == "__main__":

@@ -186,9 +186,10 @@ class House(HouseTest):
     def link_of(self, job):
         """The pool's connection that gave this job."""
         pool = next(pool for pool in self.pools if pool.gave(job))
-        before = len(pool.connections[0].last_job.coinb1)
+        any_link = next(link for link in pool.connections if link.last_job)
+        before = len(any_link.last_job.coinb1)
         start = job.job.coinb1 + job.extranonce1
-        return self.links[pool, start[before : before + len(pool.connections[0].extranonce1)]]
+        return self.links[pool, start[before : before + len(any_link.extranonce1)]]
 
     @staticmethod
     def way_of(link):

@@ -56,7 +56,7 @@ struct pool_info {
   bool vardiff = false;
   bool fixed_difficulty = false;  ///< the pool's difficulty does not follow the hashrate: workers mine at the pool's
   bool rig_logins = false;        ///< on a shared link every rig logs in; else all workers mine under the account's own login
-  pool_tls tls;
+  pool_tls tls{};
 
   [[nodiscard]] std::string name() const;  ///< "host:port", IPv6 in brackets; the label `pool` of every metric
   friend bool operator==(const pool_info&, const pool_info&) = default;
