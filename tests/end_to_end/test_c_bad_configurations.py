@@ -50,11 +50,11 @@ class BadConfigurations(HouseTest):
         "reload_100_times_in_1s": "test_reload",
         "reload_during_drain": "test_reload",
         "duplicate_listen": "test_a_taken_address_is_one_line",
+        "tls_key_mismatch": "test_tls",
     }
     SKIPPED = {
         "no_pools": "pools are in the database, not in the file",
         "reload_removes_active_pool": "pools are in the database, not in the file",
-        "tls_key_mismatch": "TLS is not built yet",
     }
 
     async def _run(self, daemon, *arguments, **variables):

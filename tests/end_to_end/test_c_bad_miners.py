@@ -308,7 +308,7 @@ class BadMiners(BadInputsTest):
         for entry in listed:
             name = entry["name"]
             if entry["pre"] == "tls":
-                self.skipped[name] = "TLS is not built yet"
+                self.skipped[name] = "needs a certificate: see test_tls"
                 continue
             if name in ELSEWHERE:
                 self.skipped[name] = f"has a test of its own: {ELSEWHERE[name]}"
