@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "command_line.hpp"
+#include "command_words.hpp"
 #include "config.hpp"
 #include "config_keys.hpp"
 
 namespace {
 
 using namespace stratumproxyd;
+using test::error_of, test::parse;
 using namespace std::chrono_literals;
 
 struct directory {
@@ -30,20 +31,6 @@ struct directory {
     return (path / "x.toml").string();
   }
 };
-
-command_line parse(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "stratumproxyd");
-  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
-}
-
-std::string error_of(const std::vector<const char*>& arguments) {
-  try {
-    (void)parse(arguments);
-  } catch (const config_error& error) {
-    return error.what();
-  }
-  return {};
-}
 
 config from(const std::string& toml) {
   config settings;
