@@ -1,9 +1,10 @@
 #include "scraper.hpp"
 
 #include <httplib.h>
-#include <unistd.h>
 
 #include <utility>
+
+#include <stratumproxy/scheduling.hpp>
 
 #include "clock.hpp"
 
@@ -22,8 +23,7 @@ scraper::result scraper::end() {
 }
 
 void scraper::run(const std::string& web) {
-  // The miners' thread, which measures, has the core first; on Linux this is of this thread alone.
-  [[maybe_unused]] const int priority = ::nice(10);
+  stratumproxy::stand_back();  // whoever scrapes is elsewhere; here it must not keep the core from the miners' thread, which measures
   httplib::Client client("http://" + web);
   while (!ending_) {
     std::size_t bytes = 0;

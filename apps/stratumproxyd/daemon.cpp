@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include <stratumproxy/scheduling.hpp>
 #include <stratumproxy/proxy.hpp>
 
 #include "admin/access.hpp"
@@ -512,12 +513,16 @@ class daemon::impl final : public handover_host {
   std::optional<std::string> metrics_page() try {
     // One at a time: the memory of one page is enough.
     const std::lock_guard lock(scrape_);
-    const auto now = snapshot();
+    auto now = snapshot();
     const auto committed = flusher_->committed();
-    const auto workers = series_.update(now.workers);
-    return exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .workers = workers, .committed = committed,
+    auto workers = series_.update(now.workers);
+    auto page = exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .workers = workers, .committed = committed,
                        .process = read_process_stats(), .database_up = monitor_->is_up(), .has_tag = flusher_->has_tag(),
                        .reload_ok = reload_ok_, .http_answers = http_.answered(), .http_failed_logins = access_->failed_logins()});
+    stratumproxy::clear_at_pace(workers.up);
+    stratumproxy::clear_at_pace(workers.series);
+    stratumproxy::clear_at_pace(now.workers);
+    return page;
   } catch (const std::runtime_error& error) {
     log_.write(log_level::error, "metrics_not_read", error.what());
     return std::nullopt;

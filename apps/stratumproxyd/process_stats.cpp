@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -9,15 +10,22 @@
 #include <string>
 #include <vector>
 
+#include <stratumproxy/scheduling.hpp>
+
 namespace stratumproxyd {
 namespace {
 
+// Counting those of ten thousand miners takes milliseconds of the kernel; since Linux 6.2 it says how many there are.
 std::uint64_t count_fds() {
+  struct stat known{};
+  if (::stat("/proc/self/fd", &known) == 0 && known.st_size > 0) return static_cast<std::uint64_t>(known.st_size);
   DIR* directory = ::opendir("/proc/self/fd");
   if (!directory) return 0;
   std::uint64_t count = 0;
-  while (const dirent* entry = ::readdir(directory))
+  while (const dirent* entry = ::readdir(directory)) {
     if (entry->d_name[0] != '.') ++count;
+    stratumproxy::pace();
+  }
   ::closedir(directory);
   return count > 0 ? count - 1 : 0;  // without the one that reads the directory
 }

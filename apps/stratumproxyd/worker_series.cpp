@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <stratumproxy/scheduling.hpp>
+
 namespace stratumproxyd {
 namespace {
 
@@ -79,6 +81,7 @@ std::vector<const worker_series::name_map::value_type*> worker_series::name_work
   std::vector<const name_map::value_type*> out(rows.size());
   ++scrape_;
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    stratumproxy::pace();
     const auto found = names_.find(shown_workers::name(labels[i], rows[i].account));
     if (found == names_.end()) continue;
     found->second.scrape = scrape_;
@@ -105,6 +108,7 @@ void worker_series::forget_the_gone() {
 shown_workers worker_series::update(std::span<const worker_row> rows) {
   std::vector<std::string> rigs;
   std::vector<std::string_view> labels;
+  labels.reserve(rows.size());
   if (label_ == worker_label::rig)
     for (const auto& row : rows) rigs.push_back(label_of(row.rig));
   for (std::size_t i = 0; i < rows.size(); ++i) labels.push_back(rigs.empty() ? std::string_view(rows[i].address) : rigs[i]);
@@ -113,6 +117,7 @@ shown_workers worker_series::update(std::span<const worker_row> rows) {
   shown_workers out;
   out.unnamed = names_.size() - named_;
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    stratumproxy::pace();
     const auto& row = rows[i];
     const auto& [name, given] = *names[i];
     const auto shown = given.is_named ? std::string_view(name.first) : other;

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <vector>
 
+#include <stratumproxy/scheduling.hpp>
+
 namespace stratumproxyd {
 namespace {
 
@@ -35,6 +37,7 @@ void add_line(std::string& out, std::string_view name, std::string_view labels, 
 std::string worker_text(std::string_view tag, const shown_workers& workers) {
   std::string out;
   std::string labels;
+  out.reserve(128 * workers.up.size());
   if (!workers.up.empty())
     add_header(out, "proxy_worker_up", "gauge", "1 while the worker is connected and logged in, 0 while its session is kept for it");
   for (const auto& [name, alive] : workers.up) {
@@ -43,6 +46,7 @@ std::string worker_text(std::string_view tag, const shown_workers& workers) {
     add_label(labels, "worker", name.first);
     add_label(labels, "user", name.second);
     add_line(out, "proxy_worker_up", labels += "} ", alive ? 1 : 0);
+    stratumproxy::pace();
   }
   if (workers.series.empty()) return out;
 
@@ -58,6 +62,7 @@ std::string worker_text(std::string_view tag, const shown_workers& workers) {
     add_label(made, "hash", algorithm);
     add_label(made, "pool", pool);
     size += (made += "} ").size();
+    stratumproxy::pace();
   }
   out.reserve(out.size() + 9 * (size + 48 * workers.series.size()) + 2'048);
 
@@ -69,6 +74,7 @@ std::string worker_text(std::string_view tag, const shown_workers& workers) {
     for (const auto& [place, row] : workers.series) {
       if (is_shown(place, row)) add_line(out, name, *written, value(row));
       ++written;
+      stratumproxy::pace();
     }
     if (out.size() == headed) out.resize(start);
   };

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include <stratumproxy/scheduling.hpp>
+
 namespace stratumproxyd {
 
 exchange_stream::exchange_stream(int fd, stratumproxy::tls_stream& tls, std::string_view head, std::string& pending, bool has_body,
@@ -70,6 +72,7 @@ ssize_t exchange_stream::write(const char* bytes, size_t size) {
   while (done < size && !broken_) {
     const std::string_view next(bytes + done, std::min(size - done, most_at_once));
     const auto count = tls_ ? tls_.send(next) : ::send(fd_, next.data(), next.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    stratumproxy::pace();
     if (count >= 0) done += static_cast<std::size_t>(count);
     else if (errno == EAGAIN || errno == EWOULDBLOCK) broken_ = !wait(tls_ && tls_.sending_waits_for_input() ? POLLIN : POLLOUT, answer_deadline_);
     else if (errno != EINTR) broken_ = true;

@@ -26,6 +26,7 @@
 #include <thread>
 #include <vector>
 
+#include <stratumproxy/scheduling.hpp>
 #include <stratumproxy/tls_stream.hpp>
 #include <stratumproxy/unique_fd.hpp>
 
@@ -539,11 +540,8 @@ class http_server::impl {
 
   // --- the working threads -------------------------------------------------------------------------------------------
 
-  // Pages of megabytes are made here. A share that comes meanwhile has the core first.
-  static void stand_back() { [[maybe_unused]] const int priority = ::nice(10); }  // on Linux of this thread alone
-
   void work() {
-    stand_back();
+    stratumproxy::stand_back();  // pages of megabytes are made here
     std::unique_lock lock(mutex_);
     for (;;) {
       ++waiting_workers_;

@@ -175,8 +175,8 @@ enum class scope : std::uint8_t {
   all_links,   ///< also these
 };
 
-/// The state of a proxy, as values. Taking one costs the shards one copy, never a lock on the share path. Workers are copied some hundred at
-/// a time, and all else after them: the totals have whatever is in the rows of workers.
+/// The state of a proxy, as values. Taking one costs the shards one copy, never a lock on the share path. Some dozen rows are
+/// copied at a time, those of workers first: the totals have whatever is in these. A row is of the moment when it was copied.
 struct snapshot {
   std::vector<worker_row> workers;
   std::vector<pool_row> pools;    ///< one row a pool, summed over the shards
@@ -188,7 +188,9 @@ struct snapshot {
   std::uint64_t connections = 0;  ///< open connections of miners, logged in or not
   std::uint64_t kept_sessions = 0;
 
-  void merge(snapshot&& other);   ///< adds another shard's snapshot
+  using pause = void (*)() noexcept;
+  /// Adds another shard's snapshot. `between` is called after each row or two: pace() (scheduling.hpp) lets others have the core meanwhile.
+  void merge(snapshot&& other, pause between = []() noexcept {});
 };
 
 /// One share with its end. Views end with the call.

@@ -90,7 +90,7 @@ class proxy {
   /// How many there are while it runs; else 0.
   [[nodiscard]] unsigned shards() const;
 
-  /// A copy of the counters; waits for each shard's next free moment. Without any event when not running,
+  /// A copy of the counters; waits for each shard's free moments, and works at a pace (scheduling.hpp). Without any event when not running,
   /// or when a shard did not answer within 5 s.
   [[nodiscard]] metrics::snapshot snapshot(metrics::scope what = metrics::scope::everything);
 

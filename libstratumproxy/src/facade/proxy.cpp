@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <mutex>
+#include <numeric>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "facade/listening.hpp"
 #include "net/shard_thread.hpp"
 #include "net/shell.hpp"
+#include "stratumproxy/scheduling.hpp"
 
 namespace stratumproxy {
 namespace {
@@ -211,15 +214,23 @@ unsigned proxy::shards() const {
 
 metrics::snapshot proxy::snapshot(metrics::scope what) try {
   const time_point deadline = steady_clock::now() + answer_limit;
-  metrics::snapshot all;
+  std::vector<metrics::snapshot> parts;
   const unsigned count = shards();
   // One after the other: at once they would keep all cores from everybody else while they copy.
   for (unsigned index = 0; index < count; ++index) {
     auto part = impl_->snapshot_of(index, what);
     // Half of the shards would look as if counters had fallen: all or nothing.
     if (!part || part->wait_until(deadline) != std::future_status::ready) return {};
-    all.merge(part->get());
+    parts.push_back(part->get());
   }
+  // Rows that moved once more would keep the core for that long.
+  metrics::snapshot all;
+  const auto sum = [&](auto rows) {
+    return std::transform_reduce(parts.begin(), parts.end(), std::size_t{0}, std::plus<>{}, [&](const auto& part) { return (part.*rows).size(); });
+  };
+  all.workers.reserve(sum(&metrics::snapshot::workers));
+  all.links.reserve(sum(&metrics::snapshot::links));
+  for (auto& part : parts) all.merge(std::move(part), pace);
   return all;
 } catch (const std::future_error&) {
   return {};  // stopped meanwhile

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <numeric>
 #include <tuple>
@@ -48,18 +47,27 @@ void add(total_row& to, const total_row& from) noexcept {
 void add(event_row& to, const event_row& from) noexcept { to.count += from.count; }
 
 template <class Row>
-void merge_rows(std::vector<Row>& into, std::vector<Row>&& from) {
+void merge_rows(std::vector<Row>& into, std::vector<Row>&& from, snapshot::pause between) {
   // The keys are views into the rows, which therefore must not move.
   into.reserve(into.size() + from.size());
   std::map<decltype(key(std::declval<const Row&>())), std::size_t> places;
-  for (std::size_t i = 0; i < into.size(); ++i) places.emplace(key(into[i]), i);
+  for (std::size_t i = 0; i < into.size(); ++i, between()) places.emplace(key(into[i]), i);
   for (Row& row : from) {
+    between();
     if (const auto found = places.find(key(row)); found != places.end()) {
       add(into[found->second], row);
     } else {
       into.push_back(std::move(row));
       places.emplace(key(into.back()), into.size() - 1);
     }
+  }
+}
+
+template <class Row>
+void append_rows(std::vector<Row>& to, std::vector<Row>&& from, snapshot::pause between) {
+  for (Row& row : from) {
+    to.push_back(std::move(row));
+    between();
   }
 }
 
@@ -140,13 +148,13 @@ latency_histogram& latency_histogram::operator+=(const latency_histogram& other)
   return *this;
 }
 
-void snapshot::merge(snapshot&& other) {
-  workers.insert(workers.end(), std::make_move_iterator(other.workers.begin()), std::make_move_iterator(other.workers.end()));
-  merge_rows(pools, std::move(other.pools));
-  links.insert(links.end(), std::make_move_iterator(other.links.begin()), std::make_move_iterator(other.links.end()));
-  merge_rows(routes, std::move(other.routes));
-  merge_rows(totals, std::move(other.totals));
-  merge_rows(events, std::move(other.events));
+void snapshot::merge(snapshot&& other, pause between) {
+  append_rows(workers, std::move(other.workers), between);
+  merge_rows(pools, std::move(other.pools), between);
+  append_rows(links, std::move(other.links), between);
+  merge_rows(routes, std::move(other.routes), between);
+  merge_rows(totals, std::move(other.totals), between);
+  merge_rows(events, std::move(other.events), between);
   round_trip += other.round_trip;
   connections += other.connections;
   kept_sessions += other.kept_sessions;

@@ -24,8 +24,8 @@ constexpr std::chrono::seconds max_sweep{1};
 constexpr std::chrono::seconds linger_limit{1};
 constexpr std::size_t max_lingering = 256;
 constexpr std::size_t max_unannounced = 1'024;
-// Between pieces: a kernel lets a thread that was busy for milliseconds go on for milliseconds more, while miners' data waits for its core.
-constexpr std::chrono::milliseconds snapshot_pause{1};
+// Between pieces, twice their time: the shares that came meanwhile go first.
+constexpr std::chrono::microseconds snapshot_pause{200};
 constexpr int last_reads = 4;
 constexpr char tls_handshake = 0x16;  // the first byte of a TLS record that no line begins with
 constexpr std::size_t most_unsettled = 128;  // connections with output that waits for the end of a wake-up

@@ -8,6 +8,7 @@
 
 #include "net/shard.hpp"
 #include "net/system.hpp"
+#include "stratumproxy/scheduling.hpp"
 
 namespace stratumproxy::net {
 
@@ -32,6 +33,7 @@ void shard_thread::start() {
   const signals_blocked quiet;
   impl_->thread = std::thread([this] {
     name_this_thread("spx-shard-" + std::to_string(impl_->index));
+    take_short_turns();
     impl_->io.run();
   });
 }

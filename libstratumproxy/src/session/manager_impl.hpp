@@ -31,9 +31,9 @@ namespace stratumproxy::session {
 /// For the log: "peer_left", "pool_silent: no line for too long".
 [[nodiscard]] std::string words_for(close_reason reason, std::string_view detail);
 
-/// The shard's tables, and what happens between them. Six files: session_manager.cpp (the outside: connections and time),
+/// The shard's tables, and what happens between them. Seven files: session_manager.cpp (the outside: connections and time),
 /// admission.cpp (subscribe, authorize, restore), accounts.cpp (who mines for which account, and what changes there), failover.cpp
-/// (which of its routes a worker mines on), routing.cpp (links, jobs, shares), operations.cpp (what operators ask for).
+/// (which of its routes a worker mines on), routing.cpp (links, jobs, shares), operations.cpp (what operators ask for), snapshot.cpp (what they see).
 ///
 /// Who owns what: `workers` and `links` own; everybody else holds ids, but for `channels_`, which is kept in step. What ends during a call moves to the
 /// graveyard and is destroyed when the call is over, so that no object dies under its own feet.
@@ -80,8 +80,6 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void sweep_slice(std::vector<Id>& queue, const Table& all, Look look);
   void sweep_worker(downstream_session& worker, time_point now);
   void sweep_link(upstream_session& link, time_point now);
-  void add_rows(metrics::snapshot& all, const downstream_session& worker, time_point now) const;
-  void add_rows(metrics::snapshot& all, const account_state& here) const;
   void after_input(downstream_session& worker, bool was_mining, time_point now);
   void drop_connection(downstream_session& worker, close_reason reason, std::string_view detail, time_point now);
   void keep(downstream_session& worker);
@@ -172,6 +170,7 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   void link_verdict(upstream_session& link, const judged_share& share, const verdict& how, time_point now) override;
   void link_proof(upstream_session& link, const judged_share& share, const algorithm::proof& proof) override;
   std::optional<check_id> link_check(upstream_session& link, proof_request what) override;
+  void link_unchecked(upstream_session& link) override;
   void link_late_verdict(upstream_session& link) override;
   void link_message(upstream_session& link, std::string_view text) override;
   void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) override;
@@ -221,10 +220,18 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   [[nodiscard]] total_counts* totals_of(const account& owner, const pool_info& pool);
   void log_link(log_level level, std::string_view event, const upstream_session& link, std::string_view detail) const;
 
+  // ---- snapshot.cpp
+  [[nodiscard]] bool add_piece(partial_snapshot& to, time_point now) const;
+  /// What is due, at most `left` rows of it. False when the snapshot has to begin anew.
+  [[nodiscard]] bool add_rows(partial_snapshot& to, std::size_t& left, time_point now) const;
+  void add_worker(partial_snapshot& to, const downstream_session& worker, time_point now) const;
+  void add_pool(metrics::snapshot& all, const std::string& pool_name, const endpoint& pool) const;
+  void add_link(partial_snapshot& to, const upstream_session& link) const;
+  void add_routes(partial_snapshot& to, const account_state& here) const;
+  void add_all_else(metrics::snapshot& all) const;
+
   [[nodiscard]] downstream_session* find(worker_id id);
   [[nodiscard]] upstream_session* find(std::optional<link_id> id);
-  [[nodiscard]] bool add_piece(partial_snapshot& to, time_point now) const;
-  void add_all_but_workers(metrics::snapshot& all, metrics::scope what) const;
 
   const manager_settings settings_;
   const std::unique_ptr<tapping_host> tap_;

@@ -221,7 +221,6 @@ void session_manager::impl::destroy(upstream_session& link, time_point now) {
   link.reject_checking("job not found", now);
   std::erase(link.at->links, link.id());
   if (link.at->scout == link.id()) link.at->scout.reset();
-  pool.unchecked += link.unchecked;
   dead_links_.push_back(std::move(owned->second));
   links_.erase(owned);
 }
@@ -435,6 +434,8 @@ std::optional<check_id> session_manager::impl::link_check(upstream_session& link
   checks_.emplace(id, link.id());
   return id;
 }
+
+void session_manager::impl::link_unchecked(upstream_session& link) { ++endpoint_of(link).unchecked; }
 
 void session_manager::impl::link_late_verdict(upstream_session& link) {
   ++link.totals->late;

@@ -16,7 +16,6 @@ namespace {
 constexpr auto sweep_interval = std::chrono::milliseconds(100);
 constexpr auto accounts_interval = std::chrono::seconds(1);
 constexpr std::size_t sweep_slice_size = 1'000;
-constexpr std::size_t snapshot_piece = 256;  // workers, some 0.3 ms
 constexpr auto farewell_pause = std::chrono::milliseconds(5);  // workers without a pool go one by one, as they would come back all at once
 constexpr auto drain_patience = std::chrono::seconds(8);  // of the daemon's ten
 
@@ -322,121 +321,6 @@ void session_manager::impl::sweep(time_point now) {
   refusals_.forget_old(now);
   if (settings_.shard == 0) hints_->forget_old(now);
   std::erase_if(sent_away_, [&](const auto& entry) { return now - entry.second.since > std::chrono::minutes(10); });
-}
-
-// One for each pool that it comes back to.
-void session_manager::impl::add_rows(metrics::snapshot& all, const downstream_session& worker, time_point now) const {
-  const auto seconds = [](duration time) { return std::chrono::duration<double>(time).count(); };
-  const auto last_share = worker.last_share();
-  const auto add = [&](const upstream_session* link, const worker_work* work, bool is_current) {
-    const auto& pool = link ? link->route().pool : worker.owner->routes.front().pool;
-    const bool has_best = work && work->best_hash != algorithm::uint256::max();
-    all.workers.push_back({.address = worker.peer(), .account = worker.owner->name, .rig = worker.rig, .agent = worker.agent(),
-                           .algorithm = pool.algorithm, .pool = link ? link->pool_name() : pool.name(),
-                           .session = worker.short_session(), .up = worker.is_connected(), .is_current = is_current,
-                           .difficulty = worker.told_difficulty, .hashrate = work ? work->window.hashrate(now) : 0,
-                           .version_mask = worker.told_mask,
-                           .mark = worker.told_extranonce1 == worker.mark ? worker.mark : std::string(),
-                           .miner_bytes = worker.told_extranonce2_size,
-                           .connected_seconds = seconds((worker.is_connected() ? now : worker.left_at) - worker.accepted_at),
-                           .last_share_seconds = last_share ? std::optional(seconds(now - *last_share)) : std::nullopt,
-                           .kept_seconds = worker.is_connected() ? 0 : seconds(now - worker.left_at),
-                           .expires_seconds = worker.is_connected() ? 0 : seconds(std::max(worker.left_at + shard_.config.session.grace - now, duration{0})),
-                           .best_share = has_best ? algorithm::difficulty_of(work->best_hash, pool.divider) : 0,
-                           .shares = work ? work->shares : metrics::share_counts{}});
-  };
-  const auto link = worker.link ? links_.find(*worker.link) : links_.end();
-  add(link != links_.end() ? link->second.get() : nullptr, worker.work(), true);
-  for (const auto& other : worker.others()) {
-    const auto away = other.work ? links_.find(other.link) : links_.end();
-    if (away != links_.end()) add(away->second.get(), other.work.get(), false);
-  }
-}
-
-void session_manager::impl::add_rows(metrics::snapshot& all, const account_state& here) const {
-  if (here.routes.size() == 1) return;
-  const auto first = all.routes.size();
-  for (std::size_t route = 0; route < here.routes.size(); ++route) {
-    const auto& state = *here.routes[route];
-    const auto& its_route = here.owner->routes[route];
-    all.routes.push_back({.account = here.owner->name, .pool = its_route.pool.name(), .route = route, .weight = its_route.weight,
-                          .is_usable = state.health.is_sound(), .cause = state.health.cause(), .workers = 0, .work = state.work});
-  }
-  for (const auto id : here.workers) {
-    const auto& worker = *workers_.find(id)->second;
-    const auto link = worker.link ? links_.find(*worker.link) : links_.end();
-    const auto at = link != links_.end() && worker.is_connected() ? here.position(*link->second->at) : std::nullopt;
-    if (at) ++all.routes[first + *at].workers;
-  }
-}
-
-bool session_manager::impl::add_piece(partial_snapshot& to, time_point now) const {
-  if (!to.workers_left) {
-    auto& ids = to.workers_left.emplace();
-    if (to.what != metrics::scope::totals) {
-      ids.reserve(workers_.size());
-      for (const auto& [id, worker] : workers_) ids.push_back(static_cast<std::uint64_t>(id));
-      to.taken.workers.reserve(ids.size());
-    }
-  }
-  auto& left = *to.workers_left;
-  if (left.empty()) {
-    add_all_but_workers(to.taken, to.what);
-    return true;
-  }
-  const auto end = left.size() - std::min(left.size(), snapshot_piece);
-  for (; left.size() > end; left.pop_back()) {
-    const auto found = workers_.find(worker_id{left.back()});
-    if (found != workers_.end() && found->second->owner) add_rows(to.taken, *found->second, now);
-  }
-  return false;
-}
-
-void session_manager::impl::add_all_but_workers(metrics::snapshot& all, metrics::scope what) const {
-  all.connections = static_cast<std::uint64_t>(std::ranges::count_if(workers_, [](const auto& one) { return one.second->is_connected(); }));
-  all.kept_sessions = kept_count_;
-  for (const auto& [pool_name, pool] : endpoints_) {
-    all.pools.push_back({.pool = pool_name, .algorithm = pool.algorithm, .divider = pool.divider, .links = {},
-                         .shared_links = {}, .connects = pool.connects, .drops = pool.drops,
-                         .refused_logins = pool.refused_logins, .protocol_errors = pool.protocol_errors,
-                         .rejected_here = pool.rejected_here, .held_back = pool.held_back, .unchecked = pool.unchecked,
-                         .switches = pool.switches});
-  }
-  for (const auto& [id, link] : links_) {
-    // The rows are in the order of the endpoints, and every link has its endpoint.
-    const auto row = std::lower_bound(all.pools.begin(), all.pools.end(), link->pool_name(),
-                                      [](const metrics::pool_row& r, const std::string& pool) { return r.pool < pool; });
-    row->unchecked += link->unchecked;
-    ++(link->is_shared() ? row->shared_links : row->links)[static_cast<std::size_t>(link->state())];
-    const bool is_shown = what == metrics::scope::all_links || (link->is_shared() && what == metrics::scope::everything);
-    if (!is_shown) continue;
-    const auto here = accounts_.find(link->owner()->name);
-    all.links.push_back({.link = static_cast<std::uint64_t>(id) * settings_.shards + settings_.shard, .pool = link->pool_name(),
-                         .account = link->owner()->name,
-                         .route = here != accounts_.end() ? here->second.position(*link->at) : std::nullopt,
-                         .is_shared = link->is_shared(), .state = link->state(), .workers = link->workers().size(),
-                         .limit = link->max_workers(), .difficulty = link->difficulty(), .round_trip = link->round_trip(),
-                         .fault = link->fault});
-  }
-  if (what != metrics::scope::totals) {
-    for (const auto& [account_name, here] : accounts_) add_rows(all, here);
-  }
-  for (const auto& [key, counts] : totals_) {
-    all.totals.push_back({.account = std::get<0>(key), .pool = std::get<1>(key), .algorithm = std::get<2>(key), .shares = *counts,
-                          .worker_seconds = counts->worker_seconds});
-  }
-  const auto& events = shard_.events;
-  for (std::size_t i = 0; i < happenings; ++i) {
-    all.events.push_back({.name = name(static_cast<happening>(i)), .label = {}, .value = {}, .count = events.happened[i]});
-  }
-  for (std::size_t i = 0; i < close_reasons; ++i) {
-    const auto reason = name(static_cast<close_reason>(i));
-    if (events.miners_closed[i] > 0)
-      all.events.push_back({.name = "connections_closed", .label = "reason", .value = reason, .count = events.miners_closed[i]});
-    if (events.pools_closed[i] > 0)
-      all.events.push_back({.name = "links_closed", .label = "reason", .value = reason, .count = events.pools_closed[i]});
-  }
-  all.round_trip = round_trip_;
 }
 
 // ---- the public face -----------------------------------------------------------------------------------------------------

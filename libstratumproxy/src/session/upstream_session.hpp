@@ -95,6 +95,7 @@ class upstream_session {
     virtual void link_proof(upstream_session& link, const judged_share& share, const algorithm::proof& proof) = 0;
     /// Has a share's proof of work computed elsewhere. Nothing when that has too much to do.
     [[nodiscard]] virtual std::optional<check_id> link_check(upstream_session& link, proof_request what) = 0;
+    virtual void link_unchecked(upstream_session& link) = 0;  // a share went up without the check that it was due
     virtual void link_late_verdict(upstream_session& link) = 0;
     virtual void link_message(upstream_session& link, std::string_view text) = 0;
     virtual void link_failed(upstream_session& link, close_reason reason, std::string_view detail, time_point now) = 0;
@@ -213,7 +214,6 @@ class upstream_session {
   bool is_outage_told = false;            // its workers have heard that the pool is away
   bool is_renewed = true;                 // its workers have had no job since it is live
   total_counts* totals = nullptr;         // of its account, pool and algorithm; the shard's
-  std::uint64_t unchecked = 0;            // shares that went up without the check that they were due
   std::optional<time_point> closes_at;    // nobody mines here any more; late shares still may go up until then
 
  private:

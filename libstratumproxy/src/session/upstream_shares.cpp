@@ -54,7 +54,7 @@ std::optional<algorithm::share> upstream_session::share_to_check(const job_table
 
 void upstream_session::judge(const ready_share& share, const result<algorithm::proof>& outcome, time_point now) {
   if (!outcome) {
-    ++unchecked;
+    listener_.link_unchecked(*this);
     return pass_on(share, now);
   }
   const double divider = route().pool.divider;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "stratumproxy/account.hpp"
 #include "stratumproxy/algorithm/share_check.hpp"
@@ -139,12 +140,17 @@ struct manager_settings {
   std::shared_ptr<return_hints> hints;                 ///< one for all shards; null: one of its own
 };
 
-/// A snapshot that is taken in pieces: thousands of rows at once would keep shares waiting. A worker has its row of the moment when it
-/// was its turn, none if it came or went meanwhile; all else is as it was at the end, so that the totals have whatever the rows have.
+/// A snapshot that is taken in pieces: thousands of rows at once would keep shares waiting. Every row is of the moment when it was its
+/// turn, and what came or went meanwhile may have one or not; the totals, which come last, have whatever the rows of workers have.
 struct partial_snapshot {
   metrics::scope what = metrics::scope::everything;
   metrics::snapshot taken{};
-  std::optional<std::vector<std::uint64_t>> workers_left{};  ///< the manager's; nothing before the first piece
+
+  // The manager's: what is due, and how far it is.
+  enum class table : std::uint8_t { workers, pools, links, accounts, totals, none };
+  table next = table::workers;
+  std::size_t bucket = 0, buckets = 0;
+  std::unordered_map<const void*, std::uint64_t> miners_at{};  ///< of accounts with several routes, by route; only compared
 };
 
 /// The workers, sessions and links of one shard: a state machine without sockets, clock, thread or random source of its own.
@@ -201,7 +207,7 @@ class session_manager {
   [[nodiscard]] bool drained() const;
 
   [[nodiscard]] metrics::snapshot snapshot(time_point now, metrics::scope what = metrics::scope::everything) const;
-  /// Adds the rows of at most 256 workers, or, after the last of them, all else: true when the snapshot is whole.
+  /// Adds some 64 rows: true when the snapshot is whole.
   [[nodiscard]] bool add_piece(partial_snapshot& to, time_point now) const;
 
  private:
