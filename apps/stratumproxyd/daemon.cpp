@@ -20,8 +20,8 @@
 #include <utility>
 #include <vector>
 
-#include <stratumproxy/scheduling.hpp>
 #include <stratumproxy/proxy.hpp>
+#include <stratumproxy/scheduling.hpp>
 
 #include "admin/access.hpp"
 #include "admin/access_upkeep.hpp"
@@ -330,7 +330,8 @@ class daemon::impl final : public handover_host {
   void await_leaving() {
     const auto deadline = std::chrono::steady_clock::now() + drain_time();
     const auto is_empty = [this] {
-      return proxy_->snapshot(stratumproxy::metrics::scope::totals).connections == 0 && (!predecessor_ || predecessor_->is_gone());
+      const auto now = readable_snapshot(stratumproxy::metrics::scope::totals);
+      return now && now->connections == 0 && (!predecessor_ || predecessor_->is_gone());
     };
     std::unique_lock lock(leaving_);
     while (!hurry_ && std::chrono::steady_clock::now() < deadline) {
@@ -517,8 +518,8 @@ class daemon::impl final : public handover_host {
     const auto committed = flusher_->committed();
     auto workers = series_.update(now.workers);
     auto page = exposition({.tag = tag_, .version = stratumproxy::version(), .now = now, .workers = workers, .committed = committed,
-                       .process = read_process_stats(), .database_up = monitor_->is_up(), .has_tag = flusher_->has_tag(),
-                       .reload_ok = reload_ok_, .http_answers = http_.answered(), .http_failed_logins = access_->failed_logins()});
+                            .process = read_process_stats(), .database_up = monitor_->is_up(), .has_tag = flusher_->has_tag(),
+                            .reload_ok = reload_ok_, .http_answers = http_.answered(), .http_failed_logins = access_->failed_logins()});
     stratumproxy::clear_at_pace(workers.up);
     stratumproxy::clear_at_pace(workers.series);
     stratumproxy::clear_at_pace(now.workers);

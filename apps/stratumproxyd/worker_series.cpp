@@ -75,6 +75,14 @@ void worker_series::set(const metrics_config& settings) {
   max_ = settings.max_workers;
 }
 
+template <class Table>
+void worker_series::erase_the_gone(Table& from) const {
+  std::erase_if(from, [this](const auto& entry) {
+    stratumproxy::pace();
+    return entry.second.scrape != scrape_;
+  });
+}
+
 // The name of each row.
 std::vector<const worker_series::name_map::value_type*> worker_series::name_workers(std::span<const std::string_view> labels,
                                                                                     std::span<const worker_row> rows) {
@@ -88,9 +96,13 @@ std::vector<const worker_series::name_map::value_type*> worker_series::name_work
     out[i] = &*found;
   }
   // Before newcomers are named, so that they may have the places of those that went.
-  std::erase_if(names_, [&](const auto& entry) { return entry.second.scrape != scrape_; });
-  named_ = static_cast<std::size_t>(std::ranges::count_if(names_, [](const auto& entry) { return entry.second.is_named; }));
+  erase_the_gone(names_);
+  named_ = static_cast<std::size_t>(std::ranges::count_if(names_, [](const auto& entry) {
+    stratumproxy::pace();
+    return entry.second.is_named;
+  }));
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    stratumproxy::pace();
     if (out[i]) continue;
     const bool gets_one = named_ < max_ && labels[i] != other;
     const auto [made, is_new] = names_.emplace(owned_name(labels[i], rows[i].account), found_name{gets_one, scrape_});
@@ -100,17 +112,14 @@ std::vector<const worker_series::name_map::value_type*> worker_series::name_work
   return out;
 }
 
-void worker_series::forget_the_gone() {
-  std::erase_if(sources_, [&](const auto& entry) { return entry.second.scrape != scrape_; });
-  std::erase_if(sums_, [&](const auto& entry) { return entry.second.scrape != scrape_; });
-}
-
 shown_workers worker_series::update(std::span<const worker_row> rows) {
   std::vector<std::string> rigs;
   std::vector<std::string_view> labels;
   labels.reserve(rows.size());
-  if (label_ == worker_label::rig)
-    for (const auto& row : rows) rigs.push_back(label_of(row.rig));
+  for (const auto& row : rows) {
+    stratumproxy::pace();
+    if (label_ == worker_label::rig) rigs.push_back(label_of(row.rig));
+  }
   for (std::size_t i = 0; i < rows.size(); ++i) labels.push_back(rigs.empty() ? std::string_view(rows[i].address) : rigs[i]);
   const auto names = name_workers(labels, rows);
 
@@ -142,9 +151,16 @@ shown_workers worker_series::update(std::span<const worker_row> rows) {
     }
     add_counts(from.now, row);
   }
-  forget_the_gone();
-  for (const auto& [key, from] : sources_) add_increase(from.goes_to->second.counts, from.before, from.now);
-  for (const auto& [place, sum] : sums_) copy_counts(*sum.shown, sum.counts);
+  erase_the_gone(sources_);
+  erase_the_gone(sums_);
+  for (const auto& [key, from] : sources_) {
+    stratumproxy::pace();
+    add_increase(from.goes_to->second.counts, from.before, from.now);
+  }
+  for (const auto& [place, sum] : sums_) {
+    stratumproxy::pace();
+    copy_counts(*sum.shown, sum.counts);
+  }
   return out;
 }
 

@@ -90,7 +90,9 @@ class worker_series {
 
   std::vector<const name_map::value_type*> name_workers(std::span<const std::string_view> labels,
                                                         std::span<const stratumproxy::metrics::worker_row> rows);
-  void forget_the_gone();
+  /// Those that this scrape did not find.
+  template <class Table>
+  void erase_the_gone(Table& from) const;
 
   worker_label label_;
   std::size_t max_;

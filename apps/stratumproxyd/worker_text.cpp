@@ -37,7 +37,6 @@ void add_line(std::string& out, std::string_view name, std::string_view labels, 
 std::string worker_text(std::string_view tag, const shown_workers& workers) {
   std::string out;
   std::string labels;
-  out.reserve(128 * workers.up.size());
   if (!workers.up.empty())
     add_header(out, "proxy_worker_up", "gauge", "1 while the worker is connected and logged in, 0 while its session is kept for it");
   for (const auto& [name, alive] : workers.up) {

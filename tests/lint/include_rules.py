@@ -28,6 +28,7 @@ PUBLIC_LAYER = {
     "proxy.hpp": "facade",
     "asio.hpp": "facade",
     "bans.hpp": "net",
+    "scheduling.hpp": "net",
     "tls_certificate.hpp": "net",
     "tls_client.hpp": "net",
     "tls_stream.hpp": "net",

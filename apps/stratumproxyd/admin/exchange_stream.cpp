@@ -72,10 +72,14 @@ ssize_t exchange_stream::write(const char* bytes, size_t size) {
   while (done < size && !broken_) {
     const std::string_view next(bytes + done, std::min(size - done, most_at_once));
     const auto count = tls_ ? tls_.send(next) : ::send(fd_, next.data(), next.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    stratumproxy::pace();
-    if (count >= 0) done += static_cast<std::size_t>(count);
-    else if (errno == EAGAIN || errno == EWOULDBLOCK) broken_ = !wait(tls_ && tls_.sending_waits_for_input() ? POLLIN : POLLOUT, answer_deadline_);
-    else if (errno != EINTR) broken_ = true;
+    if (count >= 0) {
+      done += static_cast<std::size_t>(count);
+      stratumproxy::pace();
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      broken_ = !wait(tls_ && tls_.sending_waits_for_input() ? POLLIN : POLLOUT, answer_deadline_);
+    } else if (errno != EINTR) {
+      broken_ = true;
+    }
   }
   return broken_ ? -1 : static_cast<ssize_t>(size);
 }

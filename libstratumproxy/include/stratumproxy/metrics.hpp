@@ -175,8 +175,8 @@ enum class scope : std::uint8_t {
   all_links,   ///< also these
 };
 
-/// The state of a proxy, as values. Taking one costs the shards one copy, never a lock on the share path. Some dozen rows are
-/// copied at a time, those of workers first: the totals have whatever is in these. A row is of the moment when it was copied.
+/// The state of a proxy, as values. Taking one costs the shards one copy, never a lock on the share path. Some dozens of rows
+/// are copied at a time, those of workers first: the totals have whatever is in these. A row is of the moment when it was copied.
 struct snapshot {
   std::vector<worker_row> workers;
   std::vector<pool_row> pools;    ///< one row a pool, summed over the shards

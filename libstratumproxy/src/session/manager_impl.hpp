@@ -222,13 +222,13 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
 
   // ---- snapshot.cpp
   [[nodiscard]] bool add_piece(partial_snapshot& to, time_point now) const;
-  /// What is due, at most `left` rows of it. False when the snapshot has to begin anew.
-  [[nodiscard]] bool add_rows(partial_snapshot& to, std::size_t& left, time_point now) const;
+  /// Of the table that is due, for what is left.
+  void add_rows(partial_snapshot& to, std::size_t& left, time_point now) const;
   void add_worker(partial_snapshot& to, const downstream_session& worker, time_point now) const;
   void add_pool(metrics::snapshot& all, const std::string& pool_name, const endpoint& pool) const;
   void add_link(partial_snapshot& to, const upstream_session& link) const;
   void add_routes(partial_snapshot& to, const account_state& here) const;
-  void add_all_else(metrics::snapshot& all) const;
+  void add_rest(metrics::snapshot& all) const;
 
   [[nodiscard]] downstream_session* find(worker_id id);
   [[nodiscard]] upstream_session* find(std::optional<link_id> id);

@@ -13,8 +13,9 @@
 namespace stratumproxy::session {
 namespace {
 
-constexpr std::size_t least_piece = 64;   // entries of a table, some 0.1 ms
-constexpr std::size_t most_pieces = 512;  // of tables as long as that of workers: a shard without a free moment has to be done in time, too
+constexpr std::size_t least_rows = 64;    // of a piece: some 0.1 ms
+constexpr std::size_t most_pieces = 512;  // of a table: a shard without a free moment has to be done in time, too
+constexpr std::size_t row_cost = 64;      // empty buckets that take as long
 
 using table = partial_snapshot::table;
 
@@ -23,65 +24,97 @@ void go_on(partial_snapshot& to, table next) {
   to.bucket = 0;
 }
 
-// The order of a hash table holds until it grows: after that nobody knows what was seen of it, and the answer is false.
-template <class Table, class Add>
-[[nodiscard]] bool add_buckets(partial_snapshot& to, const Table& all, table next, std::size_t& left, Add add) {
+void pay(std::size_t& left, std::size_t cost) { left -= std::min(left, cost); }
+
+// The order of a hash table holds until it grows. After that nobody knows what was seen of it: `clear` is called, and it begins anew.
+template <class Table, class Add, class Clear>
+void add_buckets(partial_snapshot& to, const Table& all, table next, std::size_t& left, Add add, Clear clear) {
   if (to.bucket == 0) to.buckets = all.bucket_count();
-  if (to.buckets != all.bucket_count()) return false;
-  for (; to.bucket < to.buckets && left > 0; ++to.bucket, --left) std::for_each(all.begin(to.bucket), all.end(to.bucket), add);
+  if (to.buckets != all.bucket_count()) {
+    clear();
+    return go_on(to, to.next);
+  }
+  for (; to.bucket < to.buckets && left > 0; ++to.bucket) {
+    pay(left, 1);
+    for (auto at = all.begin(to.bucket); at != all.end(to.bucket); ++at) {
+      add(*at);
+      pay(left, row_cost);
+    }
+  }
   if (to.bucket == to.buckets) go_on(to, next);
-  return true;
+}
+
+// An ordered one has its keys: from the first that is not among the rows.
+template <class Iterator, class Add>
+void add_range(partial_snapshot& to, Iterator from, Iterator end, table next, std::size_t& left, Add add) {
+  for (; from != end && left > 0; ++from) {
+    add(*from);
+    pay(left, row_cost);
+  }
+  if (from == end) go_on(to, next);
 }
 
 }  // namespace
 
 bool session_manager::impl::add_piece(partial_snapshot& to, time_point now) const {
-  for (std::size_t left = std::max(least_piece, workers_.size() / most_pieces); left > 0 && to.next != table::none;) {
-    if (!add_rows(to, left, now)) to = {.what = to.what};
-  }
+  const auto longest = std::max({workers_.size(), endpoints_.size(), links_.size(), accounts_.size(), totals_.size()});
+  for (std::size_t left = row_cost * std::max(least_rows, longest / most_pieces); left > 0 && to.next != table::none;)
+    add_rows(to, left, now);
   return to.next == table::none;
 }
 
 // Workers come first: the totals are to have whatever is in their rows.
-bool session_manager::impl::add_rows(partial_snapshot& to, std::size_t& left, time_point now) const {
+void session_manager::impl::add_rows(partial_snapshot& to, std::size_t& left, time_point now) const {
   auto& all = to.taken;
   const bool has_workers = to.what != metrics::scope::totals;
   switch (to.next) {
     case table::workers: {
-      if (!has_workers) break;
-      all.workers.reserve(workers_.size());
-      return add_buckets(to, workers_, table::pools, left, [&](const auto& entry) {
-        if (entry.second->owner) add_worker(to, *entry.second, now);
-      });
+      if (!has_workers) return go_on(to, table::pools);
+      if (to.bucket == 0) {
+        all.workers.reserve(workers_.size());
+        to.newcomer = next_worker_;
+      }
+      // Not who came since: a worker that returns, as another one, would be in two rows.
+      const auto add = [&](const auto& entry) {
+        const auto& [id, worker] = entry;
+        if (static_cast<std::uint64_t>(id) < to.newcomer && worker->owner) add_worker(to, *worker, now);
+      };
+      const auto clear = [&] {
+        all.workers.clear();
+        to.miners_at.clear();
+      };
+      return add_buckets(to, workers_, table::pools, left, add, clear);
     }
     case table::pools: {
-      auto from = all.pools.empty() ? endpoints_.begin() : endpoints_.upper_bound(all.pools.back().pool);
-      for (; from != endpoints_.end() && left > 0; ++from, --left) add_pool(all, from->first, from->second);
-      if (from != endpoints_.end()) return true;
-      break;
+      const auto from = all.pools.empty() ? endpoints_.begin() : endpoints_.upper_bound(all.pools.back().pool);
+      return add_range(to, from, endpoints_.end(), table::links, left, [&](const auto& entry) { add_pool(all, entry.first, entry.second); });
     }
-    case table::links:
-      return add_buckets(to, links_, table::accounts, left, [&](const auto& entry) { add_link(to, *entry.second); });
+    case table::links: {
+      const auto clear = [&] {
+        all.links.clear();
+        for (auto& row : all.pools) row.links = row.shared_links = {};
+      };
+      return add_buckets(to, links_, table::accounts, left, [&](const auto& entry) { add_link(to, *entry.second); }, clear);
+    }
     case table::accounts: {
-      if (!has_workers) break;
-      return add_buckets(to, accounts_, table::totals, left, [&](const auto& entry) { add_routes(to, entry.second); });
+      if (!has_workers) return go_on(to, table::totals);
+      const auto add = [&](const auto& entry) { add_routes(to, entry.second); };
+      return add_buckets(to, accounts_, table::totals, left, add, [&] { all.routes.clear(); });
     }
     case table::totals: {
       const auto key_of = [](const metrics::total_row& row) { return std::tuple(row.account, row.pool, row.algorithm); };
-      auto from = all.totals.empty() ? totals_.begin() : totals_.upper_bound(key_of(all.totals.back()));
-      for (; from != totals_.end() && left > 0; ++from, --left) {
-        const auto& [account_name, pool, algorithm] = from->first;
-        all.totals.push_back({.account = account_name, .pool = pool, .algorithm = algorithm, .shares = *from->second,
-                              .worker_seconds = from->second->worker_seconds});
-      }
-      if (from != totals_.end()) return true;
-      add_all_else(all);
-      break;
+      const auto from = all.totals.empty() ? totals_.begin() : totals_.upper_bound(key_of(all.totals.back()));
+      return add_range(to, from, totals_.end(), table::rest, left, [&](const auto& entry) {
+        const auto& [account_name, pool, algorithm] = entry.first;
+        all.totals.push_back({.account = account_name, .pool = pool, .algorithm = algorithm, .shares = *entry.second,
+                              .worker_seconds = entry.second->worker_seconds});
+      });
     }
-    case table::none: break;
+    case table::rest:
+      add_rest(all);
+      return go_on(to, table::none);
+    case table::none: return;
   }
-  go_on(to, static_cast<table>(static_cast<int>(to.next) + 1));
-  return true;
 }
 
 // A row for each pool that it comes back to.
@@ -92,22 +125,22 @@ void session_manager::impl::add_worker(partial_snapshot& to, const downstream_se
     const auto& pool = link ? link->route().pool : worker.owner->routes.front().pool;
     const bool has_best = work && work->best_hash != algorithm::uint256::max();
     to.taken.workers.push_back({.address = worker.peer(), .account = worker.owner->name, .rig = worker.rig, .agent = worker.agent(),
-                           .algorithm = pool.algorithm, .pool = link ? link->pool_name() : pool.name(),
-                           .session = worker.short_session(), .up = worker.is_connected(), .is_current = is_current,
-                           .difficulty = worker.told_difficulty, .hashrate = work ? work->window.hashrate(now) : 0,
-                           .version_mask = worker.told_mask,
-                           .mark = worker.told_extranonce1 == worker.mark ? worker.mark : std::string(),
-                           .miner_bytes = worker.told_extranonce2_size,
-                           .connected_seconds = seconds((worker.is_connected() ? now : worker.left_at) - worker.accepted_at),
-                           .last_share_seconds = last_share ? std::optional(seconds(now - *last_share)) : std::nullopt,
-                           .kept_seconds = worker.is_connected() ? 0 : seconds(now - worker.left_at),
-                           .expires_seconds = worker.is_connected() ? 0 : seconds(std::max(worker.left_at + shard_.config.session.grace - now, duration{0})),
-                           .best_share = has_best ? algorithm::difficulty_of(work->best_hash, pool.divider) : 0,
-                           .shares = work ? work->shares : metrics::share_counts{}});
+                                .algorithm = pool.algorithm, .pool = link ? link->pool_name() : pool.name(),
+                                .session = worker.short_session(), .up = worker.is_connected(), .is_current = is_current,
+                                .difficulty = worker.told_difficulty, .hashrate = work ? work->window.hashrate(now) : 0,
+                                .version_mask = worker.told_mask,
+                                .mark = worker.told_extranonce1 == worker.mark ? worker.mark : std::string(),
+                                .miner_bytes = worker.told_extranonce2_size,
+                                .connected_seconds = seconds((worker.is_connected() ? now : worker.left_at) - worker.accepted_at),
+                                .last_share_seconds = last_share ? std::optional(seconds(now - *last_share)) : std::nullopt,
+                                .kept_seconds = worker.is_connected() ? 0 : seconds(now - worker.left_at),
+                                .expires_seconds = worker.is_connected() ? 0 : seconds(std::max(worker.left_at + shard_.config.session.grace - now, duration{0})),
+                                .best_share = has_best ? algorithm::difficulty_of(work->best_hash, pool.divider) : 0,
+                                .shares = work ? work->shares : metrics::share_counts{}});
   };
   const auto link = worker.link ? links_.find(*worker.link) : links_.end();
   add(link != links_.end() ? link->second.get() : nullptr, worker.work(), true);
-  if (link != links_.end() && worker.is_connected() && worker.owner->routes.size() > 1) ++to.miners_at[link->second->at.get()];
+  if (link != links_.end() && worker.is_connected() && worker.owner->routes.size() > 1) ++to.miners_at[link->second->at];
   for (const auto& other : worker.others()) {
     const auto away = other.work ? links_.find(other.link) : links_.end();
     if (away != links_.end()) add(away->second.get(), other.work.get(), false);
@@ -123,7 +156,7 @@ void session_manager::impl::add_pool(metrics::snapshot& all, const std::string& 
 }
 
 void session_manager::impl::add_link(partial_snapshot& to, const upstream_session& link) const {
-  // In the order of the endpoints. A link whose pool has no row came with it, since.
+  // The rows are in the order of the endpoints. A link whose pool has none came with it, since.
   auto& pools = to.taken.pools;
   const auto row = std::lower_bound(pools.begin(), pools.end(), link.pool_name(),
                                     [](const metrics::pool_row& r, const std::string& pool) { return r.pool < pool; });
@@ -145,14 +178,14 @@ void session_manager::impl::add_routes(partial_snapshot& to, const account_state
   for (std::size_t route = 0; route < here.routes.size(); ++route) {
     const auto& state = *here.routes[route];
     const auto& its_route = here.owner->routes[route];
-    const auto miners = to.miners_at.find(&state);
+    const auto miners = to.miners_at.find(here.routes[route]);
     to.taken.routes.push_back({.account = here.owner->name, .pool = its_route.pool.name(), .route = route,
                                .weight = its_route.weight, .is_usable = state.health.is_sound(), .cause = state.health.cause(),
                                .workers = miners != to.miners_at.end() ? miners->second : 0, .work = state.work});
   }
 }
 
-void session_manager::impl::add_all_else(metrics::snapshot& all) const {
+void session_manager::impl::add_rest(metrics::snapshot& all) const {
   all.connections = workers_.size() - kept_count_;
   all.kept_sessions = kept_count_;
   const auto& events = shard_.events;

@@ -141,16 +141,18 @@ struct manager_settings {
 };
 
 /// A snapshot that is taken in pieces: thousands of rows at once would keep shares waiting. Every row is of the moment when it was its
-/// turn, and what came or went meanwhile may have one or not; the totals, which come last, have whatever the rows of workers have.
+/// turn. Workers that came meanwhile have none, all else that came or went may have one or not; the totals, which come last, have
+/// whatever is in the rows of workers. To be destroyed on the manager's thread.
 struct partial_snapshot {
   metrics::scope what = metrics::scope::everything;
   metrics::snapshot taken{};
 
   // The manager's: what is due, and how far it is.
-  enum class table : std::uint8_t { workers, pools, links, accounts, totals, none };
+  enum class table : std::uint8_t { workers, pools, links, accounts, totals, rest, none };
   table next = table::workers;
   std::size_t bucket = 0, buckets = 0;
-  std::unordered_map<const void*, std::uint64_t> miners_at{};  ///< of accounts with several routes, by route; only compared
+  std::uint64_t newcomer = 0;  ///< the first worker that came too late
+  std::unordered_map<std::shared_ptr<const void>, std::uint64_t> miners_at{};  ///< of accounts with several routes, by route
 };
 
 /// The workers, sessions and links of one shard: a state machine without sockets, clock, thread or random source of its own.
@@ -207,7 +209,7 @@ class session_manager {
   [[nodiscard]] bool drained() const;
 
   [[nodiscard]] metrics::snapshot snapshot(time_point now, metrics::scope what = metrics::scope::everything) const;
-  /// Adds some 64 rows: true when the snapshot is whole.
+  /// Adds 64 rows, or more where there are tens of thousands: true when the snapshot is whole.
   [[nodiscard]] bool add_piece(partial_snapshot& to, time_point now) const;
 
  private:
