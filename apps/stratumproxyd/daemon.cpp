@@ -409,11 +409,14 @@ class daemon::impl final : public handover_host {
     const auto certificate = read_certificate(wanted.tls, "tls");
     const auto web_certificate = read_certificate(wanted.web.tls, "web");
     check_exposure(wanted, http_.address(), token, tokens_);
+    auto [result, taken, needs_restart] = change_of(running_, wanted);
+    // Such as no certificate, while the listeners go on to want TLS.
+    if (const auto wrong = contradiction(result); !wrong.empty())
+      throw config_error(fmt::format("{}, as long as what needs a restart is not changed: {}", wrong, fmt::join(needs_restart, ", ")));
     warn_about(wanted);
     warn_about(wanted.tls, certificate.get());
     warn_about(wanted.web.tls, web_certificate.get());
 
-    auto [result, taken, needs_restart] = change_of(running_, wanted);
     running_ = std::move(result);
     const bool is_token_new = set_access(running_, token);
     log_.set_level(running_.log.level);
@@ -483,17 +486,9 @@ class daemon::impl final : public handover_host {
       log_.write(log_level::warning, "token_file_world_readable", settings.web.token_file.string());
   }
 
-  // It is used all the same: miners that look at nothing go on with it.
   void warn_about(const tls_files& files, const stratumproxy::tls_certificate* certificate) {
-    if (!certificate) return;
-    if (is_world_readable(files.key)) log_.write(log_level::warning, "key_world_readable", files.key.string());
-    const auto now = std::chrono::system_clock::now();
-    const auto dates = fmt::format("{}: valid from {:%Y-%m-%d} to {:%Y-%m-%d}", files.certificate.string(),
-                                   fmt::gmtime(std::chrono::system_clock::to_time_t(certificate->valid_from())),
-                                   fmt::gmtime(std::chrono::system_clock::to_time_t(certificate->valid_until())));
-    if (certificate->valid_until() <= now) log_.write(log_level::warning, "certificate_expired", dates);
-    else if (certificate->valid_from() > now) log_.write(log_level::warning, "certificate_not_yet_valid", dates);
-    else if (certificate->valid_until() - now < std::chrono::days(14)) log_.write(log_level::warning, "certificate_expires", dates);
+    for (const auto& each : warnings_about(files, certificate, std::chrono::system_clock::now()))
+      log_.write(log_level::warning, each.event, each.text);
   }
 
   // A snapshot without any event was not taken: a proxy that runs counts some from its start.

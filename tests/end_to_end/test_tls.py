@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import ssl
 import sys
 import time
 
@@ -11,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from canaries import POOL_PASSWORD
 from certificates import Authority
+from command_line import call
 from daemon import Daemon
 from house import HouseTest, main
 from waiting import at_most, figure, until
@@ -152,6 +154,45 @@ class Miners(TlsTest):
             self.assertLess(time.monotonic() - began, 8)
             writer.close()
 
+    # Catalogue: handshake_flood_2000. Its figure, the verdicts' p99, is one for a quiet machine.
+    async def test_a_flood_of_broken_handshakes_costs_no_share(self):
+        proxy = await self.tls_daemon(config={"limits": {"first_message_seconds": 1}})
+        pool = await self.pool()
+        name = await self.account(proxy, pool)
+        miner = await self.miner(proxy, name, tls=self.authority.client())
+        host, _, port = proxy.stratum.rpartition(":")
+        flood = figure(200, 2_000)
+        strangers = [await asyncio.open_connection(host, int(port)) for _ in range(flood)]
+        for _, writer in strangers:
+            writer.write(bytes.fromhex("16030100050100000100"))
+        await self.shares_agree(pool, await miner.mine(20))
+        for reader, writer in strangers:
+            try:
+                self.assertIn((await at_most(reader.read(), "the end"))[:1], (b"", b"\x15"))  # an alert, or nothing
+            except ConnectionError:
+                pass
+            writer.close()
+        await self.shares_agree(pool, await miner.mine(1))
+        self.assertEqual(miner.connects, 1)
+
+    # Catalogue: plain_prefix_before_client_hello, and the class of CVE-2021-3935.
+    async def test_what_was_said_before_a_handshake_is_none_of_it(self):
+        proxy = await self.tls_daemon(config={"limits": {"authorize_seconds": 1}})
+        host, _, port = proxy.stratum.rpartition(":")
+        line = b'{"id":1,"method":"mining.subscribe","params":[]}\n'
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(line + bytes.fromhex("16030100050100000100"))
+        answers = [json.loads(answer) for answer in (await at_most(reader.read(), "the end")).splitlines()]
+        self.assertEqual([answer["id"] for answer in answers if answer.get("id") is not None], [1])
+        writer.close()
+        # A whole handshake behind plain bytes is none either.
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(line)
+        await at_most(reader.readline(), "the answer")
+        with self.assertRaises(OSError):
+            await at_most(writer.start_tls(self.authority.client(), server_hostname="localhost"), "the refusal")
+        writer.close()
+
     async def test_a_port_for_tls_only(self):
         proxy = await self.tls_daemon(config={"stratum": {"tls": "only"}})
         pool = await self.pool()
@@ -164,6 +205,15 @@ class Miners(TlsTest):
         await plain.closed()
         await proxy.metrics_until(lambda m: m.get("proxy_connections_closed_total", reason="tls_failed") == 1, "the reason")
         self.assertEqual([message for message in plain.messages if message.get("result")], [])
+
+    async def test_a_port_for_tls_only_keeps_its_certificate_until_a_restart(self):
+        proxy = await self.tls_daemon(config={"stratum": {"tls": "only"}})
+        proxy.config = {section: keys for section, keys in proxy.config.items() if section not in ("tls", "stratum")}
+        proxy.command()  # writes the file
+        status, text = await proxy.call("POST", "/api/v1/reload", b"")
+        self.assertEqual(status, 422, text)
+        self.assertIn("needs a restart is not changed: stratum.tls", text)
+        await self.shakes_hands(proxy)
 
     async def test_behind_a_balancer(self):
         proxy = await self.tls_daemon(config={"stratum": {"proxy_protocol_from": ["127.0.0.1"]}})
@@ -200,6 +250,8 @@ class Miners(TlsTest):
     async def test_an_expired_certificate_is_used_with_a_warning(self):
         proxy = await self.tls_daemon(self.authority.issue(days=-1))
         self.assertIn("certificate_expired", proxy.log_text())
+        checked = await call("check-config", "--config", proxy.directory / "stratumproxyd.toml", cwd=proxy.directory)
+        self.assertRegex(checked.err, "(?m)^warning: .*proxy.pem has expired: valid from ")
 
 
 class Pools(TlsTest):
@@ -346,6 +398,46 @@ class Web(TlsTest):
         self.assertEqual(status, 422, text)
         self.assertIn("the key does not belong to the certificate", text)
         self.assertEqual(await served(), other.der)
+
+
+    async def test_status_says_whose_certificate_it_does_not_trust(self):
+        chain, key = self.files()
+        self.authority.issue(names="DNS:proxy.example").copy_to(chain, key)
+        proxy = await self.daemon(config={"web": {"certificate": str(chain), "key": str(key)}})
+        asked = await call("status", "--url", f"https://{proxy.web}", cwd=proxy.directory)
+        self.assertEqual(asked.code, 2)
+        self.assertRegex(asked.err, r"\Astratumproxyd: what answers at https://\S+ is not trusted: --url https://NAME:PORT .*\n\Z")
+
+    async def test_requests_that_tls_has_read_ahead_are_answered(self):
+        chain, key = self.files()
+        self.authority.issue().copy_to(chain, key)
+        proxy = await self.daemon(config={"web": {"certificate": str(chain), "key": str(key)}})
+        host, _, port = proxy.web.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        arrived, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.authority.client().wrap_bio(arrived, leaving, server_hostname="localhost")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(leaving.read())
+                arrived.write(await at_most(reader.read(65536), "the handshake"))
+        count = 40
+        for _ in range(count):
+            tls.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")  # a record each
+        writer.write(leaving.read())
+        answers = b""
+        while answers.count(b"HTTP/1.1 200") < count:
+            more = await at_most(reader.read(65536), f"answer {answers.count(b'HTTP/1.1 200') + 1}")
+            self.assertTrue(more, "the connection has ended")
+            arrived.write(more)
+            try:
+                while True:
+                    answers += tls.read(65536)
+            except ssl.SSLWantReadError:
+                pass
+        writer.close()
 
 
 class SocksServer:

@@ -82,6 +82,8 @@ struct connection {
   std::ptrdiff_t send(std::string_view bytes) {
     return tls ? tls.send(bytes) : ::send(socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
+  /// Of what TLS has read ahead poll() does not tell.
+  [[nodiscard]] bool has_unread() const { return tls && state == phase::reading && tls.has_unread(); }
   [[nodiscard]] short waits_for() const {
     return tls && state == phase::reading && tls.reading_waits_for_output() ? POLLOUT : POLLIN;
   }
@@ -428,7 +430,7 @@ class http_server::impl {
       auto next = may_accept ? now + std::chrono::seconds(60) : accept_again_;
       for (const auto& each : idle_) {
         entries.push_back({each->socket.get(), each->waits_for(), 0});
-        next = std::min(next, each->deadline);
+        next = each->has_unread() ? now : std::min(next, each->deadline);
       }
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - now).count();
       if (::poll(entries.data(), entries.size(), static_cast<int>(std::max<decltype(left)>(left, 0))) < 0) continue;
@@ -437,7 +439,7 @@ class http_server::impl {
       if (entries[0].revents && ::read(wake_.get(), &count, sizeof count) < 0) continue;
       const auto later = clock_type::now();
       for (std::size_t i = 0; i < idle_.size(); ++i) {
-        if (entries[i + 2].revents) receive(idle_[i]);
+        if (entries[i + 2].revents || idle_[i]->has_unread()) receive(idle_[i]);
         if (idle_[i] && idle_[i]->deadline <= later) expire(idle_[i]);
       }
       std::erase(idle_, nullptr);
@@ -484,10 +486,7 @@ class http_server::impl {
       return;
     }
     each->buffer.append(bytes, static_cast<std::size_t>(count));
-    // Of what TLS has read ahead poll() does not tell.
-    const bool has_more = each->tls && each->tls.has_unread() && each->buffer.size() <= max_head_bytes;
     dispatch_if_complete(each);
-    if (has_more && each) receive(each);
   }
 
   void dispatch_if_complete(connection_ptr& each) {

@@ -59,6 +59,11 @@ void suspect_access(const config& settings, std::vector<std::string>& out) {
                               settings.web.token_file.string()));
 }
 
+void suspect_certificate(const tls_files& files, std::string_view section, std::vector<std::string>& out) {
+  const auto certificate = read_certificate(files, section);
+  for (auto& each : warnings_about(files, certificate.get(), std::chrono::system_clock::now())) out.push_back(std::move(each.text));
+}
+
 void suspect_database(const config& settings, std::vector<std::string>& out) {
   constexpr std::string_view sqlite = "sqlite:";
   const auto& url = settings.db.url;
@@ -126,6 +131,8 @@ int check(const config& settings, bool json) {
 std::vector<std::string> suspicions(const config& settings) {
   std::vector<std::string> out;
   suspect_access(settings, out);
+  suspect_certificate(settings.tls, "tls", out);
+  suspect_certificate(settings.web.tls, "web", out);
   suspect_database(settings, out);
   suspect_proxy(settings, out);
   return out;

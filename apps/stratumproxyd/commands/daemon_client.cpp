@@ -61,6 +61,11 @@ const std::string& daemon_client::url() const noexcept { return connection_->url
 
 std::string daemon_client::get(const std::string& path) {
   const auto answer = connection_->client.Get(path);
+  const bool is_untrusted = answer.error() == httplib::Error::SSLServerVerification;
+  if (is_untrusted)
+    throw daemon_unreachable(fmt::format("what answers at {} is not trusted: --url https://NAME:PORT with a name that is in its "
+                                         "certificate, and SSL_CERT_FILE=FILE with its root",
+                                         connection_->url));
   if (!answer)
     throw daemon_unreachable(fmt::format("no daemon answers at {}; --web.addr, --config or --url say where it is", connection_->url));
   if (answer->status == 200) return std::move(answer->body);

@@ -23,12 +23,22 @@ connection::pointer connection::make(poller& watcher, side peer, unique_fd socke
   return watcher.add(made, made->native(), made->watched_, EPOLLIN) ? made : nullptr;
 }
 
-void connection::want(std::uint32_t event, bool wanted) noexcept {
+void connection::want_input(bool wanted) noexcept {
+  wants_input_ = wanted;
+  watch(EPOLLIN, wanted && !reading_waits_for_output());
+}
+
+void connection::watch(std::uint32_t event, bool wanted) noexcept {
   if (is_open()) watcher_.change(native(), watched_, wanted ? watched_.events | event : watched_.events & ~event);
 }
 
 std::ptrdiff_t connection::receive(std::span<char> into) {
-  return tls_ ? tls_.receive(into) : ::recv(native(), into.data(), into.size(), 0);
+  if (!tls_) return ::recv(native(), into.data(), into.size(), 0);
+  const auto got = tls_.receive(into);
+  const int error = errno;
+  want_input(wants_input_);
+  errno = error;
+  return got;
 }
 
 void connection::queue(std::string_view bytes, buffer_pool& buffers) {

@@ -36,10 +36,11 @@ class connection final {
   [[nodiscard]] int native() const noexcept { return socket_.get(); }
   [[nodiscard]] side peer() const noexcept { return peer_; }
 
-  /// Whether the poller tells of it.
-  void want_input(bool wanted) noexcept { want(EPOLLIN, wanted); }
-  void want_output(bool wanted) noexcept { want(EPOLLOUT, wanted); }
-  [[nodiscard]] bool wants_input() const noexcept { return (watched_.events & EPOLLIN) != 0; }
+  /// Whether the poller tells of it. Not of input that cannot be taken before there was output: a peer that asks for new keys and reads
+  /// nothing would have the shard told of it again and again.
+  void want_input(bool wanted) noexcept;
+  void want_output(bool wanted) noexcept { watch(EPOLLOUT, wanted); }
+  [[nodiscard]] bool wants_input() const noexcept { return wants_input_; }
   [[nodiscard]] bool wants_output() const noexcept { return (watched_.events & EPOLLOUT) != 0; }
 
   /// From now on everything goes through it.
@@ -53,7 +54,7 @@ class connection final {
   [[nodiscard]] bool sending_waits_for_input() const noexcept { return tls_ && output_ && tls_.sending_waits_for_input(); }
   /// Whether a socket that takes output is of any use.
   [[nodiscard]] bool needs_output() const noexcept {
-    return reading_waits_for_output() || (!unsent().empty() && !sending_waits_for_input());
+    return (wants_input() && reading_waits_for_output()) || (!unsent().empty() && !sending_waits_for_input());
   }
   /// What is wrong with its TLS, for people; "" without any.
   [[nodiscard]] std::string_view fault() const noexcept { return tls_ ? std::string_view(tls_.fault()) : std::string_view{}; }
@@ -90,7 +91,7 @@ class connection final {
   time_point progressed{};  ///< when the kernel last took output; lingering: since when
 
  private:
-  void want(std::uint32_t event, bool wanted) noexcept;
+  void watch(std::uint32_t event, bool wanted) noexcept;
 
   poller& watcher_;
   poller::place watched_;
@@ -100,6 +101,7 @@ class connection final {
   admission::ticket place_;
   std::uint32_t discarded_ = 0;
   side peer_;
+  bool wants_input_ = true;
 };
 
 }  // namespace stratumproxy::net

@@ -295,7 +295,7 @@ void shard::read_on(const connection::pointer& from) {
 
 void shard::on_output(const connection::pointer& to) {
   if (to->lingering) return;
-  if (to->reading_waits_for_output()) on_input(to);
+  if (to->wants_input() && to->reading_waits_for_output()) on_input(to);
   if (to->is_open() && !to->lingering) flush(to);
 }
 

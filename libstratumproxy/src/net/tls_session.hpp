@@ -40,7 +40,7 @@ struct tls_stream::impl {
   std::unique_ptr<SSL, net::freed_by<SSL_free>> ssl;
   std::string host;  // of a client
   std::string pin;   // likewise: the only fingerprint that will do; "" for none
-  bool is_blocked = false;  // the kernel had no more, or took no more
+  bool is_blocked = false;  // the kernel had no more
   bool has_ended = false;   // the peer sent a FIN
   bool has_unread = false;
   bool reading_waits_for_output = false;

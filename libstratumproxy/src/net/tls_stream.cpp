@@ -35,8 +35,7 @@ int write_socket(BIO* bio, const char* from, int size) {
   ssize_t sent = 0;
   do sent = ::send(me.socket, from, static_cast<std::size_t>(size), MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
-  me.is_blocked = sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-  if (me.is_blocked) BIO_set_retry_write(bio);
+  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_write(bio);
   return static_cast<int>(sent);
 }
 
@@ -122,9 +121,9 @@ void tls_stream::impl::fail(int ssl_error) {
     broken = system_error;
   } else if (ssl_error == SSL_ERROR_ZERO_RETURN || ssl_error == SSL_ERROR_SYSCALL) {
     fault = "the connection was closed during the TLS handshake";
-  } else if (!host.empty() && verified == X509_V_ERR_HOSTNAME_MISMATCH) {
+  } else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verified == X509_V_ERR_HOSTNAME_MISMATCH) {
     fault = "the certificate is not for " + host;
-  } else if (!host.empty() && verified == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+  } else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verified == X509_V_ERR_IP_ADDRESS_MISMATCH) {
     fault = "the certificate is not for the address " + host;
   } else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     fault = std::string("the certificate is not trusted: ") + X509_verify_cert_error_string(verified);
@@ -186,7 +185,8 @@ std::ptrdiff_t tls_stream::receive(std::span<char> into) {
       return static_cast<std::ptrdiff_t>(total);
     }
     me.reading_waits_for_output = error == SSL_ERROR_WANT_WRITE;
-    if (me.is_blocked || me.reading_waits_for_output) {
+    // Not so a fault whose alert the kernel did not take.
+    if (me.reading_waits_for_output || (error == SSL_ERROR_WANT_READ && me.is_blocked)) {
       // A record of which a part has arrived is nothing that could be read.
       if (total > 0) return static_cast<std::ptrdiff_t>(total);
       errno = EAGAIN;

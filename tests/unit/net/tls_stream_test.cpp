@@ -9,13 +9,19 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
 
 #include <catch2/catch.hpp>
 
+#include <openssl/ssl.h>
+
 #include "certificates.hpp"
+#include "net/connection.hpp"
+#include "net/poller.hpp"
+#include "net/tls_session.hpp"
 #include "net/unique_fd.hpp"
 #include "stratumproxy/tls_certificate.hpp"
 #include "stratumproxy/tls_client.hpp"
@@ -236,6 +242,103 @@ TEST_CASE("bytes that are no TLS end in one fault, whatever they are") {
   CHECK(faults > 20);
 }
 
+namespace {
+
+/// A server on a socket whose other end only speaks TLS as far as it is told to.
+struct unruly_peer {
+  unruly_peer() {
+    const int small = 4'096;
+    auto ends = socket_pair();
+    here = std::move(ends[0]);
+    there = std::move(ends[1]);
+    REQUIRE(::setsockopt(here.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0);
+    const auto has = make_certificate();
+    server = tls_certificate::from_pem(has.chain, has.key)->accept(here.get());
+    SSL_set_fd(client.get(), there.get());
+    step server_is = step::wants_input;
+    for (int i = 0; i < 20 && server_is != step::done; ++i) {
+      (void)SSL_connect(client.get());
+      server_is = server.handshake();
+    }
+    REQUIRE(server_is == step::done);
+  }
+  /// The kernel takes no more from the server.
+  void fill() const {
+    const std::string bytes(512, '\0');
+    while (::send(here.get(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+    }
+  }
+  void read_all() const {
+    std::array<char, 16'384> bytes;
+    while (::recv(there.get(), bytes.data(), bytes.size(), 0) > 0) {
+    }
+  }
+  void send_bad_record() const {
+    std::array<char, 37> record{0x17, 3, 3, 0, 32};
+    REQUIRE(::send(there.get(), record.data(), record.size(), 0) == static_cast<ssize_t>(record.size()));
+  }
+
+  unique_fd here, there;
+  tls_stream server;
+  net::tls_context context{SSL_CTX_new(TLS_client_method())};
+  std::unique_ptr<SSL, net::freed_by<SSL_free>> client{SSL_new(context.get())};
+};
+
+}  // namespace
+
+TEST_CASE("a fault is told, though the kernel does not take the alert about it") {
+  unruly_peer peer;
+  peer.fill();
+  peer.send_bad_record();
+  std::array<char, 100> into;
+  CHECK(peer.server.receive(into) == -1);
+  CHECK(errno == EPROTO);
+  CHECK_FALSE(peer.server.fault().empty());
+  peer.read_all();
+  CHECK(peer.server.receive(into) == -1);
+  CHECK(errno == EPROTO);
+}
+
+// The answer to each is due before anything more is read.
+TEST_CASE("a peer that asks for new keys and reads nothing is not told of until it reads") {
+  unruly_peer peer;
+  net::poller watcher;
+  const auto here = net::connection::make(watcher, net::side::miner, std::move(peer.here), {}, {});
+  REQUIRE(here);
+  here->secure(std::move(peer.server));
+  std::array<char, 100> into;
+  bool waits = false;
+  for (int i = 0; i < 10'000 && !waits; ++i) {
+    REQUIRE(SSL_key_update(peer.client.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
+    REQUIRE(SSL_do_handshake(peer.client.get()) == 1);
+    CHECK(here->receive(into) == -1);
+    CHECK(errno == EAGAIN);
+    waits = here->reading_waits_for_output();
+  }
+  REQUIRE(waits);
+  REQUIRE(SSL_key_update(peer.client.get(), SSL_KEY_UPDATE_REQUESTED) == 1);
+  REQUIRE(SSL_do_handshake(peer.client.get()) == 1);
+  CHECK(here->needs_output());
+  here->want_output(true);
+  watcher.poll();
+  CHECK_FALSE(watcher.next().who);
+  here->want_input(false);
+  CHECK_FALSE(here->needs_output());
+  here->want_input(true);
+  watcher.poll();
+  CHECK_FALSE(watcher.next().who);
+
+  peer.read_all();
+  watcher.poll();
+  CHECK((watcher.next().events & EPOLLOUT) != 0);
+  CHECK(here->receive(into) == -1);
+  CHECK_FALSE(here->reading_waits_for_output());
+  here->want_output(false);
+  peer.send_bad_record();
+  watcher.poll();
+  CHECK((watcher.next().events & EPOLLIN) != 0);
+}
+
 TEST_CASE("a plain peer is told apart from a broken TLS") {
   conversation wire(100);
   REQUIRE(::send(wire.server_end.get(), "{\"id\":1}\n", 9, 0) == 9);
@@ -287,6 +390,18 @@ TEST_CASE("a pinned certificate is that one, whatever else it says") {
   CHECK(swapped.client.send("a password") == -1);
   conversation unusable(16'384, expired, "pool.example", {.mode = tls_mode::pin, .fingerprint = ""});
   CHECK(unusable.shake_hands() == step::failed);
+}
+
+TEST_CASE("a fault after the handshake is no word about a certificate that nobody wants checked") {
+  const auto has = make_certificate({.names = "DNS:elsewhere"});
+  const trusted_roots trusted(has.chain);
+  const auto mode = GENERATE(tls_mode::pin, tls_mode::insecure);
+  conversation wire(16'384, has, "pool.example", {.mode = mode, .fingerprint = mode == tls_mode::pin ? has.fingerprint : ""});
+  REQUIRE(wire.shake_hands() == step::done);
+  std::array<char, 1'000> into{0x17, 3, 3, 0, 32};
+  REQUIRE(::send(wire.client_end.get(), into.data(), 37, 0) == 37);
+  for (int i = 0; i < 5 && wire.client.fault().empty(); ++i) CHECK(wire.client.receive(into) == -1);
+  CHECK(wire.client.fault().starts_with("TLS: "));
 }
 
 TEST_CASE("insecure takes any certificate") {
