@@ -279,10 +279,10 @@ class daemon::impl final : public handover_host {
  private:
   // --- of the handover, on the gate's thread ---
 
-  place what_is_offered() override {
+  offered_place what_is_offered() override {
     auto sockets = proxy_->listeners();
     const std::lock_guard lock(reloading_);
-    place offered{{}, {running_.web.address, {}}, tag_};
+    offered_place offered{{}, {running_.web.address, {}}, tag_};
     for (std::size_t i = 0; i < sockets.size(); ++i) {
       const auto& configured = i == 0 ? running_.proxy.address : running_.proxy.more_listeners[i - 1].address;
       offered.stratum.push_back({configured, std::move(sockets[i])});

@@ -13,6 +13,13 @@ namespace {
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
+// Marks that turn the direction of writing, have no width or end a line could make a text read as another one: U+200B to 200F,
+// U+2028 to 202E, U+2060 to 206F, U+FEFF. Dashes and quotation marks are between these.
+bool misleads(std::string_view character) {
+  return (character >= "\u200b" && character <= "\u200f") || (character >= "\u2028" && character <= "\u202e") ||
+         (character >= "\u2060" && character <= "\u206f") || character == "\ufeff";
+}
+
 // "12", "0.5", "1.5e-05", "3.4 TH/s", "-": what people compare by its end.
 bool is_number(std::string_view text) {
   const auto number = text.substr(0, text.find(' '));
@@ -29,9 +36,7 @@ std::string visible(std::string_view text) {
     const auto character = text.substr(i, size);
     const auto first = static_cast<unsigned char>(character[0]);
     const bool is_c1 = size == 2 && first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
-    // Marks that turn the direction of writing could make a line read as another one.
-    const bool turns = size == 3 && first == 0xe2 && (character[1] == '\x80' || character[1] == '\x81');
-    if (first < 0x20 || first == 0x7f || is_c1 || turns || !is_storable(character, 4))
+    if (first < 0x20 || first == 0x7f || is_c1 || misleads(character) || !is_storable(character, 4))
       out += '?';
     else
       out += character;

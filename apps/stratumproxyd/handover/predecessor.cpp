@@ -28,14 +28,15 @@ unix_channel reach(const std::filesystem::path& socket) {
 predecessor::predecessor(const std::filesystem::path& socket) : channel_(reach(socket)) {
   channel_.set_patience(patience);
   (void)channel_.send(std::vector<std::string>{"take", version});
-  while (tag_.empty()) {
-    auto offered = answer();
-    auto& words = offered.words;
-    const auto move_to = [&](offer& to) { std::ranges::move(offered.descriptors, std::back_inserter(to.sockets)); };
-    if (words[0] == "stratum" && words.size() == 2) move_to(stratum_.emplace_back(offer{words[1], {}}));
-    else if (words[0] == "more" && !stratum_.empty()) move_to(stratum_.back());
-    else if (words[0] == "web" && words.size() == 2) move_to(web_ = offer{words[1], {}});
-    else if (words[0] == "tag" && words.size() == 2 && !words[1].empty()) tag_ = words[1];
+  auto& [stratum, web, tag] = offered_;
+  while (tag.empty()) {
+    auto said = answer();
+    auto& words = said.words;
+    const auto move_to = [&](offered_place::listener& to) { std::ranges::move(said.descriptors, std::back_inserter(to.sockets)); };
+    if (words[0] == "stratum" && words.size() == 2) move_to(stratum.emplace_back(offered_place::listener{words[1], {}}));
+    else if (words[0] == "more" && !stratum.empty()) move_to(stratum.back());
+    else if (words[0] == "web" && words.size() == 2) move_to(web = {words[1], {}});
+    else if (words[0] == "tag" && words.size() == 2 && !words[1].empty()) tag = words[1];
     else throw std::runtime_error(fmt::format("the running stratumproxyd says \"{}\" where sockets were expected", words[0]));
   }
 }
@@ -50,24 +51,25 @@ unix_channel::message predecessor::answer() {
 }
 
 inherited_sockets predecessor::sockets_for(const config& settings) {
+  auto& [stratum, web, tag] = offered_;
   inherited_sockets found;
   std::vector<std::string> wanted = {settings.proxy.address};
   for (const auto& more : settings.proxy.more_listeners) wanted.push_back(more.address);
   for (const auto& address : wanted) {
     auto& sockets = found.stratum.emplace_back();
-    const auto from = std::ranges::find(stratum_, address, &offer::address);
-    if (from == stratum_.end()) continue;
+    const auto from = std::ranges::find(stratum, address, &offered_place::listener::address);
+    if (from == stratum.end()) continue;
     sockets = std::move(from->sockets);
-    stratum_.erase(from);
+    stratum.erase(from);
   }
-  if (web_.address == settings.web.address && !web_.sockets.empty()) found.web = std::move(web_.sockets.front());
-  stratum_.clear();
-  web_ = {};
+  if (web.address == settings.web.address && !web.sockets.empty()) found.web = std::move(web.sockets.front());
+  stratum.clear();
+  web = {};
   return found;
 }
 
 void predecessor::release_tag(const std::string& tag) {
-  if (tag != tag_) return;
+  if (tag != offered_.tag) return;
   (void)channel_.send(std::vector<std::string>{"release"});
   if (answer().words[0] != "released") throw std::runtime_error("the running stratumproxyd does not release its tag");
 }

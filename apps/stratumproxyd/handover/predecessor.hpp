@@ -12,6 +12,7 @@
 #include <stratumproxy/metrics.hpp>
 
 #include "config.hpp"
+#include "handover/offered_place.hpp"
 #include "handover/unix_channel.hpp"
 #include "inherited_sockets.hpp"
 
@@ -52,17 +53,11 @@ class predecessor {
   void stop();
 
  private:
-  struct offer {
-    std::string address;  // as its configuration has it
-    std::vector<stratumproxy::unique_fd> sockets;
-  };
   unix_channel::message answer();
   void listen();
 
   unix_channel channel_;
-  std::vector<offer> stratum_;
-  offer web_;
-  std::string tag_;
+  offered_place offered_;
   std::thread listener_;
   std::atomic<bool> gone_{false};
   mutable std::mutex mutex_;  // guards the totals

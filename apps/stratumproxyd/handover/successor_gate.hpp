@@ -12,6 +12,7 @@
 #include <stratumproxy/log.hpp>
 #include <stratumproxy/unique_fd.hpp>
 
+#include "handover/offered_place.hpp"
 #include "handover/unix_channel.hpp"
 #include "store/store.hpp"
 
@@ -20,18 +21,9 @@ namespace stratumproxyd {
 /// What the running daemon does when another one takes its place; called on the gate's thread.
 class handover_host {
  public:
-  struct offer {
-    std::string address;  ///< as the configuration has it
-    std::vector<stratumproxy::unique_fd> sockets;
-  };
-  struct place {
-    std::vector<offer> stratum;
-    offer web;
-    std::string tag;
-  };
   virtual ~handover_host() = default;
   /// Throws std::system_error when there is no descriptor left.
-  [[nodiscard]] virtual place what_is_offered() = 0;
+  [[nodiscard]] virtual offered_place what_is_offered() = 0;
   /// Writes the totals, and lets go of the tag. False: it could not, and keeps it.
   [[nodiscard]] virtual bool release_tag() = 0;
   /// The other one gave up: the tag is needed again.

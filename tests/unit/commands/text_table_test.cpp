@@ -23,6 +23,8 @@ TEST_CASE("what others wrote cannot steer a terminal") {
                 "31m") == "?31m");  // the control sequence introducer in one character
   CHECK(visible("a\xe2\x80\xae"
                 "b") == "a?b");                       // right to left
+  CHECK(visible("Bob\u2019s rig \u2013 1\u2026") == "Bob\u2019s rig \u2013 1\u2026");
+  CHECK(visible("\u200b\u2028\u2066\ufeff") == "????");
   CHECK(visible("\xff\xc3(\xed\xa0\x80") == "?" "?(?");  // not UTF-8, and no trigraph
 }
 

@@ -24,7 +24,7 @@ struct old_daemon final : handover_host {
   std::promise<void> successor_knows;
   std::promise<bool> left;  // whether the successor knew
 
-  place what_is_offered() override { return {{}, {"127.0.0.1:0", {}}, "farm"}; }
+  offered_place what_is_offered() override { return {{}, {"127.0.0.1:0", {}}, "farm"}; }
   bool release_tag() override { return true; }
   void keep_tag() override {}
   void retire() override { told.emplace_back("retire"); }
