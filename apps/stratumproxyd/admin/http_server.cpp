@@ -15,7 +15,6 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -31,6 +30,7 @@
 #include <stratumproxy/unique_fd.hpp>
 
 #include "admin/exchange_stream.hpp"
+#include "admin/http_routes.hpp"
 #include "admin/request_head.hpp"
 
 namespace stratumproxyd {
@@ -131,38 +131,6 @@ http_request to_request(const httplib::Request& from) {
   return out;
 }
 
-// A segment of a path, decoded. Nothing where it is no 1 to 300 visible characters of ASCII, or where clients would resolve it.
-std::optional<std::string> decoded(std::string_view segment) {
-  constexpr std::size_t longest = 300;  // a DNS name and a port
-  std::string out;
-  for (std::size_t i = 0; i < segment.size(); ++i) {
-    char c = segment[i];
-    if (c == '%') {
-      unsigned value = 0;
-      const auto digits = segment.substr(i + 1, 2);
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-      if (digits.size() != 2 || error != std::errc{} || end != digits.data() + 2) return std::nullopt;
-      c = static_cast<char>(value);
-      i += 2;
-    }
-    if (c <= 0x20 || c >= 0x7f || out.size() == longest) return std::nullopt;
-    out += c;
-  }
-  if (out.empty() || out == "." || out == "..") return std::nullopt;
-  return out;
-}
-
-/// What stands for {name} in the path, or "" where the route has none. Nothing where the path is not the route's.
-std::optional<std::string> parameter_of(std::string_view route, std::string_view path) {
-  const auto open = route.find('{');
-  if (open == std::string_view::npos) return path == route ? std::optional(std::string()) : std::nullopt;
-  const auto before = route.substr(0, open), after = route.substr(route.find('}') + 1);
-  if (!path.starts_with(before)) return std::nullopt;
-  path.remove_prefix(before.size());
-  const auto end = std::min(path.find('/'), path.size());
-  return path.substr(end) == after ? decoded(path.substr(0, end)) : std::nullopt;
-}
-
 void fill(httplib::Response& out, http_response answer) {
   out.status = answer.status;
   for (auto& [name, value] : answer.headers) out.set_header(name, value);
@@ -230,16 +198,12 @@ class http_server::impl {
   ~impl() { stop(); }
 
   void route(const std::string& method, const std::string& path, http_handler handler, std::size_t body_bytes) {
-    routes_.push_back({method, path, std::move(handler), body_bytes});
+    routes_.add(method, path, std::move(handler), body_bytes);
   }
 
   void set_guard(http_guard guard) { guard_ = std::move(guard); }
 
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const {
-    std::vector<std::pair<std::string, std::string>> out;
-    for (const auto& each : routes_) out.emplace_back(each.method, each.path);
-    return out;
-  }
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const { return routes_.list(); }
 
   void set_certificate(std::shared_ptr<const stratumproxy::tls_certificate> now_is) {
     const std::lock_guard lock(mutex_);
@@ -326,31 +290,16 @@ class http_server::impl {
  private:
   using connection_ptr = std::unique_ptr<connection>;
 
-  struct one_route {
-    std::string method, path;
-    http_handler handler;
-    std::size_t body_bytes;
-
-    [[nodiscard]] bool takes(const http_request& request) const {
-      return method == request.method || (method == "GET" && request.method == "HEAD");
-    }
-  };
-
   // Called for what admit() has let through.
   void serve(http_request request, httplib::Response& out) const {
-    for (const auto& each : routes_) {
-      auto parameter = each.takes(request) ? parameter_of(each.path, request.path) : std::nullopt;
-      if (!parameter) continue;
-      request.parameter = *std::move(parameter);
-      return fill(out, each.handler(request));
-    }
+    if (auto answer = routes_.serve(std::move(request))) fill(out, std::move(*answer));
   }
 
   void serve_with_body(const httplib::Request& from, httplib::Response& out, const httplib::ContentReader& read) const {
     // The library would look for parts, with receivers that are not there.
     if (from.is_multipart_form_data()) return fill(out, http_error(415, "multipart bodies are not taken"));
     auto request = to_request(from);
-    const auto body_bytes = body_limit(request.method, request.path);
+    const auto body_bytes = routes_.body_limit(request.method, request.path);
     bool too_large = false;
     const bool whole = read([&](const char* bytes, std::size_t count) {
       too_large = request.body.size() + count > body_bytes;
@@ -363,18 +312,12 @@ class http_server::impl {
     else serve(std::move(request), out);
   }
 
-  [[nodiscard]] std::size_t body_limit(std::string_view method, std::string_view path) const {
-    for (const auto& each : routes_)
-      if (each.method == method && each.path == path) return each.body_bytes;
-    return max_body_bytes;
-  }
-
   // By the first line of the head.
   [[nodiscard]] std::size_t body_limit(std::string_view head) const {
     const auto line = head.substr(0, head.find('\r'));
     const auto begin = std::min(line.find(' '), line.size());
     const auto target = line.substr(std::min(begin + 1, line.size()));
-    return body_limit(line.substr(0, begin), target.substr(0, target.find_first_of(" ?")));
+    return routes_.body_limit(line.substr(0, begin), target.substr(0, target.find_first_of(" ?")));
   }
 
   std::optional<http_response> admit(http_request request) const {
@@ -384,17 +327,7 @@ class http_server::impl {
       role_here = std::move(request.role);
       if (refused) return refused;
     }
-    std::string allowed;
-    for (const auto& each : routes_) {
-      if (!parameter_of(each.path, request.path)) continue;
-      if (each.takes(request)) return std::nullopt;
-      const auto& method = each.method;
-      allowed += (allowed.empty() ? "" : ", ") + method + (method == "GET" ? ", HEAD" : "");
-    }
-    if (allowed.empty()) return http_error(404, "there is nothing at this path");
-    auto refused = http_error(405, "this method is not allowed here");
-    refused.headers.emplace_back("Allow", allowed);
-    return refused;
+    return routes_.refuse(request.method, request.path);
   }
 
   void wake() const {
@@ -595,7 +528,7 @@ class http_server::impl {
   std::array<std::atomic<std::uint64_t>, 600> answered_{};  // by status
   library library_;
   http_guard guard_;
-  std::vector<one_route> routes_;
+  http_routes routes_;
   endpoint address_;
   unique_fd listener_;
   unique_fd wake_;

@@ -39,9 +39,8 @@ class http_server {
   http_server(const http_server&) = delete;
   http_server& operator=(const http_server&) = delete;
 
-  /// Before start(). GET, with which HEAD works too, POST, PUT, PATCH or DELETE, which has no body. The path is matched as it
-  /// is sent. One of its segments may be {name}: it stands for 1 to 300 visible characters, also percent-encoded ones, of which / must be.
-  /// Bodies are of `body_bytes` at most.
+  /// Before start(), as http_routes::add(). GET, with which HEAD works too, POST, PUT, PATCH or DELETE, which has no body. Bodies are of
+  /// `body_bytes` at most.
   void route(const std::string& method, const std::string& path, http_handler handler, std::size_t body_bytes = max_body_bytes);
   void set_guard(http_guard guard);
   /// Method and path of each, in the order in which they were added.
