@@ -82,23 +82,9 @@ void session_manager::impl::set_weights(account_state& here) {
   if (count > 1) here.split.emplace(shard_.config.slices, std::move(weights));
 }
 
-// Its workers lose no connection: those whose route is there as it was mine on, all others go to where they should be now. What
-// they find for jobs of before still goes to the pool that gave them.
-void session_manager::impl::account_changed(const std::string& name, const known_account& now_is, time_point now) {
-  const auto found = accounts_.find(name);
-  if (found == accounts_.end()) return;
-  if (!now_is || now_is->routes.empty()) return let_go(name, "closing: the account was removed", now);
-  auto& here = found->second;
-  const auto before = here.owner;
-  const bool is_news = now_is->revision > before->revision ||
-                       (now_is->revision == before->revision && (now_is->routes != before->routes || now_is->mode != before->mode));
-  if (!is_news) return;
-  // Its miners cannot follow.
-  const auto algorithm_of = [](const account& owner) -> const std::string& { return owner.routes.front().pool.algorithm; };
-  if (algorithm_of(*now_is) != algorithm_of(*before)) return let_go(name, "closing: the account mines another algorithm now", now);
-  shard_.log({.level = log_level::info, .event = "account_changed", .account = name});
-
-  here.owner = now_is;
+// The ones that are there as they were stay. Those that are not any more.
+std::vector<std::shared_ptr<route_state>> session_manager::impl::take_routes(account_state& here, const known_account& now_is) {
+  const auto before = std::exchange(here.owner, now_is);
   auto routes = std::exchange(here.routes, {});
   for (std::size_t i = 0; i < routes_of(*now_is); ++i) {
     std::shared_ptr<route_state> kept;
@@ -107,47 +93,73 @@ void session_manager::impl::account_changed(const std::string& name, const known
     }
     here.routes.push_back(kept ? std::move(kept) : new_route(now_is->routes[i].pool));
   }
-  set_weights(here);
-  // All learn where their home is before anybody moves: first those who stay, then the others in the room that is left.
-  const auto workers = here.workers;
+  std::erase(routes, nullptr);
+  return routes;
+}
+
+// First those who stay, then the others in the room that is left.
+void session_manager::impl::give_homes(account_state& here, time_point now) {
   const auto stays = [&](const downstream_session& worker) {
     const auto* const link = find(worker.link);
     return link && here.has_slices(*link->at) ? here.position(*link->at) : std::nullopt;
   };
   here.roster.clear();
-  for (const auto id : workers) {
+  for (const auto id : here.workers) {
     auto& worker = *find(id);
-    worker.owner = now_is;
     const auto at = stays(worker);
     if (!at) continue;
     worker.home = static_cast<std::uint32_t>(*at);
     here.roster.push_back({.id = id, .rate = std::ldexp(worker.hashrate(now), -32), .route = *at, .since = worker.came_at});
   }
-  for (const auto id : workers) {
+  for (const auto id : here.workers) {
     auto& worker = *find(id);
     if (!stays(worker)) worker.home = home_for(here, id, now);
   }
+}
+
+void session_manager::impl::leave_gone_routes(const account_state& here, downstream_session& worker, time_point now) {
   const auto is_gone = [&](const upstream_session& link) { return !here.position(*link.at); };
+  if (const auto* const next = find(worker.next_link); next && is_gone(*next)) drop_next(worker, now);
+  for (const auto& other : worker.others()) {
+    auto* const link = find(other.link);
+    if (link && !here.has_slices(*link->at)) leave(worker, *link, now);
+  }
+  auto* const link = find(worker.link);
+  if (!link || !is_gone(*link) || worker.is_connected()) return;
+  // Where it mines when it comes back is asked then.
+  worker.leave_link();
+  worker.reset_counts();
+  leave(worker, *link, now);
+}
+
+// Its workers lose no connection: those whose route is there as it was mine on, all others go to where they should be now. What
+// they find for jobs of before still goes to the pool that gave them.
+void session_manager::impl::account_changed(const std::string& name, const known_account& now_is, time_point now) {
+  const auto found = accounts_.find(name);
+  if (found == accounts_.end()) return;
+  if (!now_is || now_is->routes.empty()) return let_go(name, "closing: the account was removed", now);
+  auto& here = found->second;
+  const auto& before = *here.owner;
+  const bool is_news = now_is->revision > before.revision ||
+                       (now_is->revision == before.revision && (now_is->routes != before.routes || now_is->mode != before.mode));
+  if (!is_news) return;
+  // Its miners cannot follow.
+  const auto algorithm_of = [](const account& owner) -> const std::string& { return owner.routes.front().pool.algorithm; };
+  if (algorithm_of(*now_is) != algorithm_of(before)) return let_go(name, "closing: the account mines another algorithm now", now);
+  shard_.log({.level = log_level::info, .event = "account_changed", .account = name});
+
+  const auto gone = take_routes(here, now_is);
+  set_weights(here);
+  const auto workers = here.workers;
+  for (const auto id : workers) find(id)->owner = now_is;
+  give_homes(here, now);  // all learn where theirs is before anybody moves
   for (const auto id : workers) {
     auto* const worker = find(id);
     if (!worker) continue;
-    if (const auto* const next = find(worker->next_link); next && is_gone(*next)) drop_next(*worker, now);
-    for (const auto& other : worker->others()) {
-      auto* const link = find(other.link);
-      if (link && !here.has_slices(*link->at)) leave(*worker, *link, now);
-    }
-    auto* const link = find(worker->link);
-    if (link && is_gone(*link) && !worker->is_connected()) {
-      // Where it mines when it comes back is asked then.
-      worker->leave_link();
-      worker->reset_counts();
-      leave(*worker, *link, now);
-    }
+    leave_gone_routes(here, *worker, now);
     steer(*worker, now, metrics::switch_cause::account_changed);
   }
-  for (const auto& route : routes) {
-    if (route) drop_scout(*route, now);
-  }
+  for (const auto& route : gone) drop_scout(*route, now);
   if (here.routes.size() == 1) drop_scout(*here.routes[0], now);  // nobody who would come back to it is elsewhere
 }
 

@@ -123,6 +123,10 @@ struct session_manager::impl final : downstream_session::events, upstream_sessio
   /// Ends what it has on the links of its account; late shares still go up.
   void part(downstream_session& worker, time_point now);
   void account_changed(const std::string& name, const known_account& now_is, time_point now);
+  [[nodiscard]] std::vector<std::shared_ptr<route_state>> take_routes(account_state& here, const known_account& now_is);
+  void give_homes(account_state& here, time_point now);
+  /// Of the account as it is now; the link that it mines on it keeps until it is steered.
+  void leave_gone_routes(const account_state& here, downstream_session& worker, time_point now);
   /// Ends all that mine for the account.
   void let_go(const std::string& name, std::string_view why, time_point now);
   void set_weights(account_state& here);
