@@ -68,13 +68,15 @@ struct reader {
   }
 };
 
-// Others may have variables that begin alike: Kubernetes makes some of a service that is called "stratumproxy", or "stratumproxy-web".
+// Others may have variables that begin alike: Kubernetes makes some of a service that is called "stratumproxy", or "stratumproxy-web-metrics".
 bool is_of_a_section(std::string_view name) {
   return std::ranges::any_of(config_keys(), [&](const config_key& key) {
     const auto section = variable_of(key.name.substr(0, key.name.find('.'))) + '_';
     if (!name.starts_with(section)) return false;
-    const auto rest = name.substr(section.size());
-    return !rest.starts_with("SERVICE_") && rest != "PORT" && !rest.starts_with("PORT_");
+    const auto rest = name.substr(section.size() - 1);  // from the line on
+    const auto port = rest.find("_PORT_");
+    const bool is_of_a_port = port != std::string_view::npos && port + 6 < rest.size() && rest[port + 6] >= '0' && rest[port + 6] <= '9';
+    return !rest.ends_with("_SERVICE_HOST") && rest.find("_SERVICE_PORT") == std::string_view::npos && !rest.ends_with("_PORT") && !is_of_a_port;
   });
 }
 

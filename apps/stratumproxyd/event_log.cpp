@@ -5,9 +5,16 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <future>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <vector>
 
+#include "commands/outcome.hpp"
 #include "event_text.hpp"
 
 namespace stratumproxyd {
@@ -17,6 +24,7 @@ using stratumproxy::log_event;
 using stratumproxy::log_level;
 
 constexpr std::size_t max_waiting = 8'192;  // lines
+constexpr std::chrono::seconds last_words{1};
 
 spdlog::level::level_enum spdlog_level(log_level level) {
   switch (level) {
@@ -37,7 +45,22 @@ struct event_log::output {
   std::shared_ptr<spdlog::async_logger> logger = std::make_shared<spdlog::async_logger>(
       "stratumproxyd", std::make_shared<spdlog::sinks::stderr_sink_mt>(), thread, spdlog::async_overflow_policy::overrun_oldest);
 
-  ~output() { thread.reset(); }  // first: the lines that wait are still to be written by the logger
+  // First the thread: the lines that wait are still to be written by the logger. But not for ever, to a pipe that nobody reads.
+  ~output() {
+    std::promise<void> written;
+    const auto is_written = written.get_future();
+    try {
+      std::thread([last = std::move(thread), written = std::move(written)]() mutable {
+        last.reset();
+        written.set_value();
+      }).detach();
+    } catch (const std::system_error&) {
+      return;  // which wrote them
+    }
+    if (is_written.wait_for(last_words) == std::future_status::ready) return;
+    // The C library would wait as well, to flush standard error. This is the last that the daemon destroys.
+    std::_Exit(std::uncaught_exceptions() > 0 ? command_unusable : EXIT_SUCCESS);
+  }
 };
 
 event_log::event_log(const log_config& settings)

@@ -13,6 +13,7 @@
 
 #include "command_line.hpp"
 #include "commands/outcome.hpp"
+#include "commands/text_table.hpp"
 #include "daemon.hpp"
 #include "service_manager.hpp"
 #include "signals.hpp"
@@ -40,13 +41,20 @@ void raise_descriptor_limit() {
 // A page of metrics takes megabytes in one piece. By itself glibc keeps such pieces, once it has seen a few.
 void give_large_blocks_back() { ::mallopt(M_MMAP_THRESHOLD, 1'048'576); }
 
-// One line, whatever the text.
+// One line, whatever the text: it may be of a file's name or of somebody else's server.
 int fail(std::string_view why, command_outcome code = command_unusable) {
   std::string line(why);
   for (char& c : line)
     if (c == '\n' || c == '\r') c = ' ';
-  std::cerr << "stratumproxyd: " << line << std::endl;
+  std::cerr << "stratumproxyd: " << visible(line) << std::endl;
   return code;
+}
+
+// A token is shown once: whoever does not get it has to know.
+int end_output(int code) {
+  std::cout.flush();
+  if (std::cout) return code;
+  return fail("standard output does not take what the command says; what it did stays done");
 }
 
 // A signal says that waiting is over: the workers of a retired daemon have to go then. The next one ends the process at once.
@@ -99,9 +107,9 @@ int main(int argc, char** argv) try {
   const auto command = parse_command_line(argc, argv);
   if (command.what == command_line::action::print) {
     std::cout << command.text;
-    return EXIT_SUCCESS;
+    return end_output(EXIT_SUCCESS);
   }
-  if (command.what == command_line::action::command) return command.command(command.settings);
+  if (command.what == command_line::action::command) return end_output(command.command(command.settings));
   raise_descriptor_limit();
   signal_waiter signals;
   stratumproxyd::daemon running(command.settings, [argc, argv] { return parse_command_line(argc, argv).settings; },

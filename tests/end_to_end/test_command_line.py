@@ -14,8 +14,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from canaries import OTHER_POOL_PASSWORD, POOL_PASSWORD, WEB_TOKEN
 from command_line import Terminal, call
+from daemon import PROGRAM
 from house import HouseTest, main
-from waiting import until
+from waiting import LIMIT, at_most, until
 
 DONE, REFUSED, UNUSABLE = 0, 1, 2
 
@@ -279,6 +280,45 @@ class CommandLine(HouseTest):
         await daemon.stop()
         daemon.expected_gone = True
         self.assertIn("no daemon answers", (await self.run_command("status", *where, code=UNUSABLE)).err)
+
+    async def test_output_that_nobody_takes_is_an_error(self):
+        db = await self.fresh_database()
+        with open("/dev/full", "wb") as full:
+            process = await asyncio.create_subprocess_exec(
+                PROGRAM, "token", "create", "boss", "--role", "admin", "--db", db,
+                stdin=asyncio.subprocess.DEVNULL, stdout=full, stderr=asyncio.subprocess.PIPE)
+            _, err = await at_most(process.communicate(), "the end")
+        self.assertEqual(process.returncode, UNUSABLE)
+        self.assertEqual(err.decode().splitlines()[-1],
+                         "stratumproxyd: standard output does not take what the command says; what it did stays done")
+
+    async def test_what_others_say_does_not_reach_the_terminal_as_it_is(self):
+        ended = await self.run_command("import-seed", "/nowhere/\x1b[31m\x07", "--db", await self.fresh_database(), code=UNUSABLE)
+        self.assertIn("/nowhere/?[31m?", ended.err)
+
+    async def test_a_daemon_ends_though_nobody_reads_its_log(self):
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        try:
+            while os.write(writing, b"x" * 4096):
+                pass
+        except BlockingIOError:
+            pass
+        os.set_blocking(writing, True)
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM, "--stratum.addr", "127.0.0.1:0", "--web.addr", "127.0.0.1:0", "--db", f"sqlite:{self.directory}/unread.db",
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=writing)
+        os.close(writing)
+        self.assertIn(b"ready", await at_most(process.stdout.readline(), "the ready line"))
+        process.send_signal(signal.SIGHUP)
+        process.terminate()
+        try:
+            self.assertEqual(await at_most(process.wait(), "the end", 3 * LIMIT), 0)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            os.close(reading)
 
     async def test_status_is_watched_on_a_terminal_until_q(self):
         daemon, pool = await self.daemon(), await self.pool()

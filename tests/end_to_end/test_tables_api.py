@@ -124,6 +124,8 @@ class TablesApi(HouseTest):
         await self.ask(proxy, "PATCH", "/api/v1/algorithms/sha256d", {"dialect": "kawpow"}, status=422)
         await self.ask(proxy, "DELETE", "/api/v1/algorithms/sha256d", status=409)
 
+        for extreme in (0, -1, 1e-300, 1e300):
+            await self.ask(proxy, "POST", "/api/v1/algorithms", {"name": "mine/1", "divider": extreme}, status=400)
         await self.ask(proxy, "POST", "/api/v1/algorithms", {"name": "mine/1", "divider": 2}, status=201)
         await proxy.add_pool("[2001:db8::1]:443", "mine/1")
         await self.ask(proxy, "DELETE", "/api/v1/algorithms/mine%2F1", status=409)

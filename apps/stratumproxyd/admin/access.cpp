@@ -109,6 +109,11 @@ std::optional<http_response> access_rules::check_registration(http_request& requ
   const bool unlimited = loopback_ && !tokens_.any();
   request.actor = bearer ? bearer->name : nobody_name;
   if (unlimited || (bearer && suffices(bearer->role, request))) return std::nullopt;
+  // Nobody needs a token here, but this is no place to try some.
+  if (!bearer && !request.authorization.empty()) {
+    ++failed_;
+    if (const auto wait = failed_logins_.take(request.address, now)) return too_many("too many requests with a wrong token", *wait);
+  }
   if (const auto wait = registrations_.take(request.address, now))
     return too_many("too many registrations from this address; a token that may register has no such limit", *wait);
   return std::nullopt;

@@ -116,6 +116,7 @@ http_response of_worker(const api_context& context, query_reader& query, const s
   for (auto start = span.from; start < span.to; start += span.step) {
     // Only minutes of which something can be known count.
     const auto first = std::max(start, begin), last = std::min(start + span.step, end);
+    if (start >= end) break;
     double sum = 0;
     for (auto at = first; at < last; at += minute) sum += known[static_cast<std::size_t>((at - begin) / minute)];
     out.begin_object();

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <regex>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -98,8 +99,8 @@ thread_local std::string actor_here, role_here;
 // of two thousand workers.
 void leave_only_gzip(httplib::Request& request) {
   const auto range = request.headers.equal_range("Accept-Encoding");
-  const bool gzip =
-      std::any_of(range.first, range.second, [](const auto& each) { return each.second.find("gzip") != std::string::npos; });
+  static const std::regex wanted(R"((^|,)\s*gzip\s*(;\s*q=(1|0\.0*[1-9])[^,]*)?(,|$))");
+  const bool gzip = std::any_of(range.first, range.second, [](const auto& each) { return std::regex_search(each.second, wanted); });
   request.headers.erase(range.first, range.second);
   if (gzip) request.headers.emplace("Accept-Encoding", "gzip");
 }
@@ -113,6 +114,12 @@ class library : public httplib::Server {
   }
 };
 
+// Reverse proxies that compress answers weaken their ETags.
+std::string strong(std::string etag) {
+  if (etag.starts_with("W/")) etag.erase(0, 2);
+  return etag;
+}
+
 http_request to_request(const httplib::Request& from) {
   http_request out;
   out.method = from.method;
@@ -125,7 +132,7 @@ http_request to_request(const httplib::Request& from) {
   out.fetch_site = from.get_header_value("Sec-Fetch-Site");
   out.authorization = from.get_header_value("Authorization");
   out.content_type = from.get_header_value("Content-Type");
-  out.if_match = from.get_header_value("If-Match");
+  out.if_match = strong(from.get_header_value("If-Match"));
   out.if_none_match = from.get_header_value("If-None-Match");
   out.query.assign(from.params.begin(), from.params.end());
   return out;

@@ -6,8 +6,10 @@ namespace stratumproxyd {
 
 void json_answer::put(std::string_view key, double value) {
   put_key(key);
+  // JSON has no others.
+  if (!std::isfinite(value)) out_.Null();
   // Whole numbers without a fraction, so that shell scripts can compare them.
-  if (value == std::floor(value) && std::abs(value) < 9e15) out_.Int64(static_cast<std::int64_t>(value));
+  else if (value == std::floor(value) && std::abs(value) < 9e15) out_.Int64(static_cast<std::int64_t>(value));
   else out_.Double(value);
 }
 

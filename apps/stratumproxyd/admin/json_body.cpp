@@ -57,7 +57,9 @@ std::optional<double> json_body::optional_divider(std::string_view name) {
   if (!value) return std::nullopt;
   const auto* number = std::get_if<json_number>(&*value);
   const auto parsed = number ? to_double(*number) : std::nullopt;
-  if (!parsed || *parsed <= 0) throw fault(name, "must be a positive number");
+  // The hashes of the largest share are still a number then.
+  constexpr double least = 1e-18, most = 1e18;
+  if (!parsed || *parsed < least || *parsed > most) throw fault(name, "must be a number from 1e-18 to 1e18");
   return parsed;
 }
 

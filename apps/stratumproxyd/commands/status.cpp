@@ -19,6 +19,7 @@
 #include "commands/outcome.hpp"
 #include "commands/screen.hpp"
 #include "commands/status_view.hpp"
+#include "commands/text_table.hpp"
 
 namespace stratumproxyd {
 namespace {
@@ -52,7 +53,7 @@ std::vector<std::string> frame(daemon_client& daemon, std::size_t rows) try {
   if (lines.size() + around >= rows) return lines;
   return status_lines(answers, daemon.url(), rows - lines.size() - around);
 } catch (const std::runtime_error& why) {
-  return {why.what()};  // it may come back
+  return {visible(why.what())};  // it may come back
 }
 
 void print(const std::vector<std::string>& lines) {

@@ -70,6 +70,9 @@ std::string without_password(std::string_view text, std::string_view url) {
     if (written.empty()) continue;
     if (text.find(written) != std::string_view::npos || text.find(percent_decoded(written)) != std::string_view::npos)
       return "the database's URL or login is not usable";
+    // The library takes the rest of such a password for the host or the port, and names it.
+    if (written.find_first_of("@/") != std::string_view::npos)
+      return "the database's URL is not usable as it is: @ and / of a password are written %40 and %2F";
   }
   std::string line;
   for (const char c : text) {

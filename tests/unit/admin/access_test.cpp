@@ -79,7 +79,7 @@ TEST_CASE("a token guards all but registration, health and metrics") {
     asked.authorization = wrong;
     CHECK(b.status(asked) == 401);
   }
-  CHECK(b.rules.failed_logins() == 9);  // not the one without any token
+  CHECK(b.rules.failed_logins() == 10);  // that of the registration too, not the one without any token
   for (const std::string scheme : {"Bearer ", "bearer ", "BEARER "}) {
     asked.authorization = scheme + "0123456789abcdef";
     CHECK(b.status(asked) == 200);
@@ -209,6 +209,19 @@ TEST_CASE("wrong tokens are limited; a good one goes on working, unless it could
   b.now += std::chrono::seconds(1);
   CHECK(as("wrong") == 401);
   CHECK(b.rules.failed_logins() == 6);
+}
+
+TEST_CASE("where anybody may register nobody may try tokens") {
+  bench b;
+  b.tokens.set_file_token("short-one");
+  b.rules.set_policy({.registrations = {.per_minute = 1, .burst = 1}, .failed_logins = {.per_minute = 1, .burst = 3}});
+  const auto as = [&](const std::string& token) { return b.status("POST", "/api/v1/users", token); };
+  CHECK(as("") == 200);
+  CHECK(as("") == 429);
+  CHECK(as("short-one") == 200);
+  for (int i = 0; i < 4; ++i) CHECK(as("wrong") == 429);
+  CHECK(b.rules.failed_logins() == 4);
+  CHECK(as("short-one") == 429);
 }
 
 TEST_CASE("a loopback server answers only under its own names") {

@@ -107,6 +107,8 @@ TEST_CASE("the history of a worker has its hashrate by the minute") {
   const auto coarse = web.history("user=a&worker=rig+1&step=300&from=" + std::to_string(hour_begin));
   CHECK(coarse["series"][0]["hashrate"].GetDouble() == 45);  // of the four minutes that are over
   CHECK(web.history("user=b&worker=rig+1")["series"][179]["hashrate"].GetDouble() == 0);
+  const auto early = web.history("user=a&worker=rig+1&from=" + std::to_string(hour_begin) + "&to=" + std::to_string(hour_begin + 600));
+  CHECK(early["series"].Size() == 4);  // not of minutes that are not over
   CHECK(web.history("user=a&worker=rig+1&from=0&step=31622400")["series"].Size() == 56);
 }
 

@@ -87,7 +87,10 @@ TEST_CASE("answers are compressed with gzip or not at all") {
   CHECK(coding("") == "none");
   CHECK(coding("Accept-Encoding: gzip, deflate, br\r\n") == "gzip");
   CHECK(coding("Accept-Encoding: deflate\r\nAccept-Encoding: gzip\r\n") == "gzip");
+  CHECK(coding("Accept-Encoding: br;q=1.0, gzip;q=0.8, *;q=0.1\r\n") == "gzip");
   CHECK(coding("Accept-Encoding: br\r\n") == "none");
+  CHECK(coding("Accept-Encoding: gzip;q=0\r\n") == "none");
+  CHECK(coding("Accept-Encoding: gzip; q=0.0, br\r\n") == "none");
 }
 
 TEST_CASE("HEAD answers without a body") {

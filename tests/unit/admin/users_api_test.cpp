@@ -220,12 +220,13 @@ TEST_CASE("with If-Match a change is made only to the revision that it was meant
   CHECK(status_of(outdated) == 412);
   CHECK_FALSE(name_and_error(outdated).second.empty());
   CHECK(web.database.user(name)->revision == 1);
-  for (const std::string malformed : {"1", "\"\"", "\"", "\"1", "W/\"1\"", "\"1\", \"2\"", "\"x\"", "\"-1\"", "\"99999999999999999999\""}) {
+  for (const std::string malformed : {"1", "\"\"", "\"", "\"1", "\"1\", \"2\"", "\"x\"", "\"-1\"", "\"99999999999999999999\""}) {
     CAPTURE(malformed);
     CHECK(status_of(web.change(name, mode, "If-Match: " + malformed + "\r\n")) == 400);
   }
   CHECK(has_etag(web.change(name, mode, "If-Match: \"1\"\r\n"), "2"));
   CHECK(has_etag(web.change(name, R"({"mode":null})", "If-Match: *\r\n"), "3"));
+  CHECK(has_etag(web.change(name, mode, "If-Match: W/\"3\"\r\n"), "4"));  // as a reverse proxy that compresses leaves it
   CHECK(status_of(web.change("0000000000000000", mode, "If-Match: \"1\"\r\n")) == 404);
 }
 

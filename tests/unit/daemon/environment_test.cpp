@@ -74,6 +74,7 @@ TEST_CASE("every key has a variable of its own") {
 TEST_CASE("empty variables count as none, and so do those of others") {
   const auto settings = with({"STRATUMPROXY_DB_URL=", "STRATUMPROXY_STRATUM_THREADS=", "STRATUMPROXY_PORT=tcp://10.0.0.1:9332", "STRATUMPROXY_SERVICE_HOST=x",
                               "STRATUMPROXY_WEB_SERVICE_HOST=x", "STRATUMPROXY_WEB_PORT=tcp://10.0.0.1:80", "STRATUMPROXY_WEB_PORT_80_TCP_ADDR=x",
+                              "STRATUMPROXY_WEB_METRICS_SERVICE_HOST=x", "STRATUMPROXY_WEB_METRICS_SERVICE_PORT_HTTP=80", "STRATUMPROXY_DB_0_PORT=tcp://10.0.0.1:80", "STRATUMPROXY_DB_0_PORT_80_TCP_PROTO=x",
                               "STRATUMPROXY_=x", "stratumproxy_db_url=sqlite:x", "STRATUMPROXY_DB_URL"});
   CHECK(change_of(config{}, settings).taken.empty());
   CHECK(change_of(config{}, settings).needs_restart.empty());

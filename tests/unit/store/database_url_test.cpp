@@ -24,6 +24,8 @@ TEST_CASE("a library's message is one line, and nothing of it is shown when it q
   CHECK(without_password("connection refused\n\tIs the server running?\n", url) == "connection refused Is the server running?");
   CHECK(without_password("bad token can%61ry", url).find("can") == std::string::npos);
   CHECK(without_password("bad token canary", url).find("can") == std::string::npos);
+  CHECK(without_password("could not translate host name \"nary@host\"", "postgresql://user:ca@nary@host/db").find("nary") == std::string::npos);
+  CHECK(without_password("invalid integer value \"can\"", "postgresql://user:can/ary@host/db").find("can\"") == std::string::npos);
 }
 
 TEST_CASE("a parameter is added to a URL only where it is not set") {
