@@ -143,7 +143,7 @@ class OpenApi(OwnPostgresql, HouseTest):
         def has_body(operation):
             return contract.request_content(operation) is not None
 
-        large = {"/api/v1/import": 1 << 20}
+        large = {"/api/v1/import": 1 << 22}
         await self.ask_every(proxy, 413, lambda operation: {"body": b"x" * (large.get(operation.path, 1 << 16) + 1)})
         await self.ask_every(proxy, 415, lambda operation: {"Content_Type": "text/plain"})
         await self.ask_every(proxy, 400, lambda operation: {"body": b"{"}, has_body)

@@ -18,7 +18,7 @@
 namespace stratumproxyd {
 namespace {
 
-constexpr std::size_t largest_import = 1'048'576;
+constexpr std::size_t largest_import = 4 * 1'048'576;  // an export of as many rows as are taken
 
 http_response health(const api_context& context) {
   return {.status = 200, .body = std::string("{\"status\":\"ok\",\"db\":\"") + (context.database_up() ? "up" : "down") + "\"}\n",
