@@ -490,6 +490,35 @@ class Dashboard(DashboardTest):
             "the rig's history", name,
         )
 
+    async def test_each_pool_has_the_hashrate_that_a_worker_brings_it(self):
+        """An account with weights, whose worker has a row for each of its pools and is on one of them at a time."""
+        await self.house()
+        await self.miner(self.proxy, await self.proxy.register(self.farm.address))
+        await self.page.before_scripts("""
+          const real = window.fetch;
+          window.fetch = async (path, options) => {
+            const answer = await real(path, options);
+            if (!path.startsWith('api/v1/workers') || !answer.ok) return answer;
+            const said = await answer.json();
+            said.workers = said.workers.flatMap((row) => [{...row, hashrate: 7e12},
+              {...row, pool: 'other.example:3333', current: false, hashrate: 3e12}]);
+            return new Response(JSON.stringify(said), {headers: {'Content-Type': 'application/json'}});
+          };
+        """)
+        await self.open_page()
+        await self.show("pools")
+        await self.page.run("const choice = document.querySelector('#view-pools select'); choice.value = '1';"
+                            "choice.dispatchEvent(new Event('change'));"
+                            "document.querySelector('#view-pools th[data-id=hashrate] button').click()")
+
+        async def right():
+            found = {row[0]: (row[2], row[4]) for row in await self.cells("pools") if row[2].endswith(" TH/s")}
+            return found == {self.farm.address: ("7.00 TH/s", "1"), "other.example:3333": ("3.00 TH/s", "0")} or None
+
+        await until(right, "each pool's part")
+        await self.show("overview")
+        self.assertIn("10.0 TH/s", await self.page.text("#tiles"))
+
     async def test_nothing_is_asked_while_nobody_looks(self):
         await self.house()
         await self.open_page()

@@ -74,16 +74,17 @@ function on_error(what, error) {
   tell();
 }
 
-/** One row for each worker: where its account has weights, the API has one for each pool. */
+/** One row for each worker: where its account has weights, the API has one for each pool, which are kept as `of_pools`. */
 function workers_of(listed) {
   const merged = new Map();
   for (const row of listed) {
     const key = `${row.worker} ${row.user} ${row.session}`;
     const there = merged.get(key);
     if (!there) {
-      merged.set(key, {...row, key, name: row.rig || row.worker, state: row.up ? 'up' : 'kept'});
+      merged.set(key, {...row, key, name: row.rig || row.worker, state: row.up ? 'up' : 'kept', of_pools: [row]});
       continue;
     }
+    there.of_pools.push(row);
     const {hashrate, sent, accepted, rejected, unknown} = there;
     if (row.current) Object.assign(there, row);
     there.hashrate = hashrate + row.hashrate;
@@ -173,12 +174,15 @@ function combine() {
   }
   for (const each of data.workers) {
     const account = group(accounts, each.user, {pools: new Set(), hashes: new Set()});
-    account.pools.add(each.pool);
     account.hashes.add(each.hash);
-    for (const row of [account, group(pools, each.pool, {pool: each.pool, hash: each.hash}), group(algorithms, each.hash)]) {
-      row.hashrate += each.hashrate;
-      row[each.up ? 'workers' : 'kept'] += 1;
+    // A worker counts at the pool that it is on now; each pool has the hashrate that the worker brought it.
+    for (const {pool, hash, hashrate} of each.of_pools) {
+      account.pools.add(pool);
+      group(pools, pool, {pool, hash}).hashrate += hashrate;
     }
+    const at_work = [account, group(algorithms, each.hash)];
+    for (const row of at_work) row.hashrate += each.hashrate;
+    for (const row of [...at_work, group(pools, each.pool)]) row[each.up ? 'workers' : 'kept'] += 1;
   }
   if (!data.is_signed_in) {
     for (const {labels: {hash}, value} of rows('proxy_worker_speed')) {
