@@ -448,7 +448,8 @@ class Dashboard(DashboardTest):
               return said({{from: started, to: started + 1800, step, series, error: ''}});
             }}
             if (route === 'api/v1/users' && !options.body)
-              return said({{users: ['{name}', 'feedfeedfeedfeed'].map((name) => ({{name, last_seen: '2026-01-02T03:04:05Z'}})), next: ''}});
+              return said({{users: ['{name}', 'feedfeedfeedfeed'].map((name) => ({{name, last_seen: '2026-01-02T03:04:05Z',
+                pools: [{{pool: `${{name.slice(0, 4)}}.example:3333`, user: 'wallet', weight: 0}}]}})), next: ''}});
             return real(path, options);
           }};
         """)
@@ -468,6 +469,9 @@ class Dashboard(DashboardTest):
             "return document.querySelector('#view-accounts').textContent.includes('feedfeedfeedfeed')",
             "the account that never mined",
         )
+        await self.page.type("#view-accounts input[type=search]", "feed.example")
+        self.assertEqual([row[0] for row in await self.cells("accounts")], ["feedfeedfeedfeed"], "found by its pool")
+        await self.page.type("#view-accounts input[type=search]", name)
         await self.page.run(
             "[...document.querySelectorAll('#view-accounts tbody button')].find((each) => each.textContent === arguments[0]).click()",
             name,

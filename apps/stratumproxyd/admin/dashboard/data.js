@@ -164,7 +164,10 @@ function combine() {
     row.hash ??= hash;
     if (value) row.state = state;
   }
-  for (const each of data.listed_users ?? []) group(accounts, each.name, {pools: new Set(), hashes: new Set(), listed: each});
+  for (const each of data.listed_users ?? []) {
+    const of_it = new Set((each.pools ?? []).map(({pool}) => pool));
+    group(accounts, each.name, {pools: of_it, hashes: new Set(), listed: each});
+  }
   for (const [part, name] of Object.entries(shares)) {
     for (const {labels: {user, pool, hash}, value} of rows(name)) {
       const account = group(accounts, user, {pools: new Set(), hashes: new Set()});
