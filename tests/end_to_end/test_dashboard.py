@@ -523,6 +523,21 @@ class Dashboard(DashboardTest):
         await self.show("overview")
         self.assertIn("10.0 TH/s", await self.page.text("#tiles"))
 
+    async def test_workers_are_counted_without_a_token(self):
+        """Those, too, that have no series of their own."""
+        await self.house()
+        await self.miner(self.proxy, await self.proxy.register(self.farm.address))
+        await self.page.before_scripts("""
+          const real = window.fetch;
+          window.fetch = async (path, options) => {
+            const answer = await real(path, options);
+            if (path !== 'metrics') return answer;
+            return new Response((await answer.text()).replace(/^(proxy_workers{.*}) 1$/m, '$1 7'));
+          };
+        """)
+        await self.open_page(token=None)
+        await self.page.until("return /7 workers/.test(document.querySelector('#tiles').textContent)", "all of them")
+
     async def test_nothing_is_asked_while_nobody_looks(self):
         await self.house()
         await self.open_page()

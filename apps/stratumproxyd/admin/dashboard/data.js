@@ -14,7 +14,7 @@ const of_the_page = [
   'proxy_link_refused_logins_total', 'proxy_connections', 'proxy_sessions_kept', 'proxy_database_up', 'proxy_build_info',
   'process_start_time_seconds',
 ];
-const of_workers = ['proxy_worker_speed', 'proxy_worker_up'];
+const seen_by_all = {hashrate: 'proxy_worker_speed', workers: 'proxy_workers'};
 const most_events = 2000;
 
 /** What only those see who are let in. */
@@ -104,7 +104,7 @@ async function look_at_workers() {
 }
 
 async function look_at_metrics() {
-  const wanted = new Set(data.is_signed_in ? of_the_page : [...of_the_page, ...of_workers]);
+  const wanted = new Set(data.is_signed_in ? of_the_page : [...of_the_page, ...Object.values(seen_by_all)]);
   metrics = parse_metrics(await ask_text('metrics'), wanted);
   combine();
   note_totals();
@@ -188,10 +188,9 @@ function combine() {
     for (const row of [...at_work, group(pools, each.pool)]) row[each.up ? 'workers' : 'kept'] += 1;
   }
   if (!data.is_signed_in) {
-    for (const {labels: {hash}, value} of rows('proxy_worker_speed')) {
-      const row = group(algorithms, hash);
-      row.hashrate += value;
-      row.workers += 1;
+    for (const [part, name] of Object.entries(seen_by_all)) {
+      for (const {labels: {pool, hash}, value} of rows(name))
+        for (const row of [group(algorithms, hash), group(pools, pool, {pool, hash})]) row[part] += value;
     }
   }
   for (const {labels: {pool, state}, value} of rows('proxy_links')) {
