@@ -538,6 +538,26 @@ class Dashboard(DashboardTest):
         await self.open_page(token=None)
         await self.page.until("return /7 workers/.test(document.querySelector('#tiles').textContent)", "all of them")
 
+    async def test_what_grew_between_two_looks_is_spread_over_the_time_between_them(self):
+        """Whatever that time is, as long as it is the one that was meant."""
+        await self.house()
+        await self.open_page()
+        of_looks = """
+          const {series_store} = await import('./series.js');
+          const store = new series_store();
+          for (const [at, accepted, pause] of arguments[0])
+            store.note(1e12 + at * 1000, [['all', {hashrate: 5, accepted, rejected: 0, unknown: 0}]], pause * 1000);
+          return store.of('all').map(({hashrate, accepted}) => [hashrate, accepted === null ? null : Math.round(1e6 * accepted) / 1e6]);
+        """
+        for every in 3, 28, 37, 75:
+            looks = [[at, at, min(every, 60)] for at in range(0, 600, every)]  # 60 a minute
+            points = await self.page.run(of_looks, looks)
+            self.assertGreaterEqual(len(points), 50, every)
+            self.assertEqual(points, [[5, 60]] * len(points), every)
+        # Nobody looked for two minutes: that is no time without shares, but one of which nothing is known.
+        points = await self.page.run(of_looks, [[0, 0, 5], [8, 8, 5], [128, 128, 5], [136, 136, 5]])
+        self.assertEqual(points, [[5, 60], *[[None, None]] * 11, [5, 60], [5, 60]])
+
     async def test_nothing_is_asked_while_nobody_looks(self):
         await self.house()
         await self.open_page()

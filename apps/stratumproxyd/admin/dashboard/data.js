@@ -96,18 +96,18 @@ function workers_of(listed) {
   return [...merged.values()];
 }
 
-async function look_at_workers() {
+async function look_at_workers(pause) {
   data.workers = workers_of(await ask_all('api/v1/workers', 'workers'));
-  data.series.note(Date.now(), data.workers.map((each) => [each.key, each]));
+  data.series.note(Date.now(), data.workers.map((each) => [each.key, each]), pause);
   data.workers_known = true;
   combine();
 }
 
-async function look_at_metrics() {
+async function look_at_metrics(pause) {
   const wanted = new Set(data.is_signed_in ? of_the_page : [...of_the_page, ...Object.values(seen_by_all)]);
   metrics = parse_metrics(await ask_text('metrics'), wanted);
   combine();
-  note_totals();
+  note_totals(pause);
 }
 
 async function look_at_pools() {
@@ -212,12 +212,12 @@ function combine() {
 }
 
 /** Counters are what is committed in the database; hashrates are known once the workers are. */
-function note_totals() {
+function note_totals(pause) {
   const is_known = data.workers_known || !data.is_signed_in;
   const keyed = (kind, list) => list.map((each) => [`${kind} ${each.name}`, is_known ? each : {...each, hashrate: undefined}]);
   const pools = data.pools.filter((each) => each.in_use);
   data.totals_series.note(Date.now(), [...keyed('user', data.accounts), ...keyed('pool', pools),
-    ...keyed('hash', data.algorithms)]);
+    ...keyed('hash', data.algorithms)], pause);
 }
 
 export const gauge = (name) => rows(name)[0]?.value;
@@ -231,8 +231,8 @@ const pollers = new Map();
 
 /** `work` is done again and again, with a `view` only while that one is shown. What is not open to all waits for the token. */
 export function asking(what, work, {every, view, is_open = false}) {
-  const ask_once = async () => {
-    await work();
+  const ask_once = async (pause) => {
+    await work(pause);
     data.updated = Date.now();
     set_trouble(what, '');
     tell();
