@@ -464,6 +464,21 @@ class Dashboard(DashboardTest):
             "return Chart.getChart(document.querySelector('#overview-shares')).data.datasets[0].data.map((bar) => bar.y)",
         )
         self.assertIn(9, bars)
+        # Also where the page did not look meanwhile: of 25 minutes it saw the first 100 seconds and the last.
+        together = """
+          const {points_of} = await import('./history.js');
+          const begun = Date.now() - 1_500_000;
+          const seen = [...Array(150).keys()].map((i) => ({time: begun + i * 10_000, hashrate: i < 10 || i >= 140 ? 5 : null}));
+          return points_of({algorithm: 'any'}, seen, () => {}).map(({time, hashrate}) => [time - begun, hashrate]);
+        """
+        whole = await self.page.until(
+            f"const points = await (async () => {{ {together} }})(); return points.length === 150 ? null : points",
+            "the history in the hole",
+        )
+        times = [time for time, _ in whole]
+        self.assertEqual(times, sorted(times))
+        self.assertLessEqual(max(after - before for before, after in zip(times, times[1:])), 60_000, "no hole is left")
+        self.assertEqual(sum(value == 5 for _, value in whole), 20, "what the page saw itself stays")
         await self.show("accounts")
         await self.page.until(
             "return document.querySelector('#view-accounts').textContent.includes('feedfeedfeedfeed')",
