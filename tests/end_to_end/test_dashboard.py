@@ -448,7 +448,8 @@ class Dashboard(DashboardTest):
               return said({{from: started, to: started + 1800, step, series, error: ''}});
             }}
             if (route === 'api/v1/users' && !options.body)
-              return said({{users: ['{name}', 'feedfeedfeedfeed'].map((name) => ({{name, last_seen: '2026-01-02T03:04:05Z'}})), next: ''}});
+              return said({{users: ['{name}', 'feedfeedfeedfeed'].map((name) => ({{name, last_seen: '2026-01-02T03:04:05Z',
+                pools: [{{pool: `${{name.slice(0, 4)}}.example:3333`, user: 'wallet', weight: 0}}]}})), next: ''}});
             return real(path, options);
           }};
         """)
@@ -463,11 +464,29 @@ class Dashboard(DashboardTest):
             "return Chart.getChart(document.querySelector('#overview-shares')).data.datasets[0].data.map((bar) => bar.y)",
         )
         self.assertIn(9, bars)
+        # Also where the page did not look meanwhile: of 25 minutes it saw the first 100 seconds and the last.
+        together = """
+          const {points_of} = await import('./history.js');
+          const begun = Date.now() - 1_500_000;
+          const seen = [...Array(150).keys()].map((i) => ({time: begun + i * 10_000, hashrate: i < 10 || i >= 140 ? 5 : null}));
+          return points_of({algorithm: 'any'}, seen, () => {}).map(({time, hashrate}) => [time - begun, hashrate]);
+        """
+        whole = await self.page.until(
+            f"const points = await (async () => {{ {together} }})(); return points.length === 150 ? null : points",
+            "the history in the hole",
+        )
+        times = [time for time, _ in whole]
+        self.assertEqual(times, sorted(times))
+        self.assertLessEqual(max(after - before for before, after in zip(times, times[1:])), 60_000, "no hole is left")
+        self.assertEqual(sum(value == 5 for _, value in whole), 20, "what the page saw itself stays")
         await self.show("accounts")
         await self.page.until(
             "return document.querySelector('#view-accounts').textContent.includes('feedfeedfeedfeed')",
             "the account that never mined",
         )
+        await self.page.type("#view-accounts input[type=search]", "feed.example")
+        self.assertEqual([row[0] for row in await self.cells("accounts")], ["feedfeedfeedfeed"], "found by its pool")
+        await self.page.type("#view-accounts input[type=search]", name)
         await self.page.run(
             "[...document.querySelectorAll('#view-accounts tbody button')].find((each) => each.textContent === arguments[0]).click()",
             name,
@@ -489,6 +508,70 @@ class Dashboard(DashboardTest):
             "return asked.some((query) => query.startsWith(`user=${arguments[0]}&worker=rig1&from=`))",
             "the rig's history", name,
         )
+
+    async def test_each_pool_has_the_hashrate_that_a_worker_brings_it(self):
+        """An account with weights, whose worker has a row for each of its pools and is on one of them at a time."""
+        await self.house()
+        await self.miner(self.proxy, await self.proxy.register(self.farm.address))
+        await self.page.before_scripts("""
+          const real = window.fetch;
+          window.fetch = async (path, options) => {
+            const answer = await real(path, options);
+            if (!path.startsWith('api/v1/workers') || !answer.ok) return answer;
+            const said = await answer.json();
+            said.workers = said.workers.flatMap((row) => [{...row, hashrate: 7e12},
+              {...row, pool: 'other.example:3333', current: false, hashrate: 3e12}]);
+            return new Response(JSON.stringify(said), {headers: {'Content-Type': 'application/json'}});
+          };
+        """)
+        await self.open_page()
+        await self.show("pools")
+        await self.page.run("const choice = document.querySelector('#view-pools select'); choice.value = '1';"
+                            "choice.dispatchEvent(new Event('change'));"
+                            "document.querySelector('#view-pools th[data-id=hashrate] button').click()")
+
+        async def right():
+            found = {row[0]: (row[2], row[4]) for row in await self.cells("pools") if row[2].endswith(" TH/s")}
+            return found == {self.farm.address: ("7.00 TH/s", "1"), "other.example:3333": ("3.00 TH/s", "0")} or None
+
+        await until(right, "each pool's part")
+        await self.show("overview")
+        self.assertIn("10.0 TH/s", await self.page.text("#tiles"))
+
+    async def test_workers_are_counted_without_a_token(self):
+        """Those, too, that have no series of their own."""
+        await self.house()
+        await self.miner(self.proxy, await self.proxy.register(self.farm.address))
+        await self.page.before_scripts("""
+          const real = window.fetch;
+          window.fetch = async (path, options) => {
+            const answer = await real(path, options);
+            if (path !== 'metrics') return answer;
+            return new Response((await answer.text()).replace(/^(proxy_workers{.*}) 1$/m, '$1 7'));
+          };
+        """)
+        await self.open_page(token=None)
+        await self.page.until("return /7 workers/.test(document.querySelector('#tiles').textContent)", "all of them")
+
+    async def test_what_grew_between_two_looks_is_spread_over_the_time_between_them(self):
+        """Whatever that time is, as long as it is the one that was meant."""
+        await self.house()
+        await self.open_page()
+        of_looks = """
+          const {series_store} = await import('./series.js');
+          const store = new series_store();
+          for (const [at, accepted, pause] of arguments[0])
+            store.note(1e12 + at * 1000, [['all', {hashrate: 5, accepted, rejected: 0, unknown: 0}]], pause * 1000);
+          return store.of('all').map(({hashrate, accepted}) => [hashrate, accepted === null ? null : Math.round(1e6 * accepted) / 1e6]);
+        """
+        for every in 3, 28, 37, 75:
+            looks = [[at, at, min(every, 60)] for at in range(0, 600, every)]  # 60 a minute
+            points = await self.page.run(of_looks, looks)
+            self.assertGreaterEqual(len(points), 50, every)
+            self.assertEqual(points, [[5, 60]] * len(points), every)
+        # Nobody looked for two minutes: that is no time without shares, but one of which nothing is known.
+        points = await self.page.run(of_looks, [[0, 0, 5], [8, 8, 5], [128, 128, 5], [136, 136, 5]])
+        self.assertEqual(points, [[5, 60], *[[None, None]] * 11, [5, 60], [5, 60]])
 
     async def test_nothing_is_asked_while_nobody_looks(self):
         await self.house()

@@ -91,6 +91,28 @@ class DashboardChanges(DashboardTest):
         await self.press("Cancel", "dialog")
         await self.done()
         self.assertEqual((await self.ask("GET", path))["revision"], row["revision"])
+
+        # Of another pool or user the password that is there cannot be kept, and is not wiped either.
+        for field, text in ("user", "somebody else"), ("pool", other.address):
+            await self.press("Change", "#drawer")
+            await self.page.until("return document.querySelector('dialog [name=pool]')", "the form")
+            await self.fill(**{field: text})
+            await self.press("Change", "dialog")
+            self.assertIn("password", await self.refusal())
+            await self.press("Cancel", "dialog")
+            await self.done()
+        self.assertEqual((await self.ask("GET", path))["revision"], row["revision"])
+        # What the form trims is no other row.
+        await self.ask("PATCH", path, {"pools": [{"pool": self.farm.address, "user": " wallet ", "password": POOL_PASSWORD}]})
+        await self.press("Change", "#drawer")
+        await self.page.until("return document.querySelector('dialog [name=user]')?.value === ' wallet '", "the form")
+        await self.fill(pool=f" {self.farm.address} ")
+        await self.page.run("document.querySelector('dialog [name=mode]').value = ''")
+        await self.press("Change", "dialog")
+        await self.done()
+        row = await self.ask("GET", path)
+        self.assertEqual([row["mode"], row["pools"][0]["pool"], row["pools"][0]["user"]], [None, self.farm.address, " wallet "])
+        self.assertNotIn("password", (await self.ask("GET", "/api/v1/audit?limit=1"))["audit"][0]["detail"])
         for password in POOL_PASSWORD, OTHER_POOL_PASSWORD:
             self.assertNotIn(password, await self.page.run("return document.documentElement.outerHTML"))
 

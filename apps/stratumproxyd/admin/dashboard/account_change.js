@@ -11,16 +11,11 @@ const path_of = (name) => `api/v1/users/${encodeURIComponent(name)}`;
 export async function change_account({name}) {
   const {row: account, tag} = await ask_tagged(path_of(name));
   offer_known_pools();
-  const pools = new pool_rows({password: {placeholder: 'as it is'}});
-  for (const each of account.pools) pools.add(each);
+  const pools = new pool_rows({given: account.pools});
   const mode = mode_choice({name: 'mode'});
   mode.value = account.mode ?? '';
-  const was_there = ({pool, user}) => account.pools.some((each) => each.pool === pool && each.user === user);
-  const send = () => ask(path_of(name), {method: 'PATCH', if_match: tag, body: {
-    // The page does not know passwords: one that is not typed stays, with its pool and user.
-    pools: pools.values().map(({password, ...row}) => (password || !was_there(row) ? {...row, password} : row)),
-    mode: mode.value || null,
-  }});
+  const send = () => ask(path_of(name), {method: 'PATCH', if_match: tag,
+    body: {pools: pools.values(), mode: mode.value || null}});
   ask_in_dialog({
     title: `Change account ${name}`, action: 'Change', send, again: () => change_account({name}),
     text: 'Its workers go to their new pools at once, without being disconnected.',

@@ -14,7 +14,7 @@ const of_the_page = [
   'proxy_link_refused_logins_total', 'proxy_connections', 'proxy_sessions_kept', 'proxy_database_up', 'proxy_build_info',
   'process_start_time_seconds',
 ];
-const of_workers = ['proxy_worker_speed', 'proxy_worker_up'];
+const seen_by_all = {hashrate: 'proxy_worker_speed', workers: 'proxy_workers'};
 const most_events = 2000;
 
 /** What only those see who are let in. */
@@ -74,16 +74,17 @@ function on_error(what, error) {
   tell();
 }
 
-/** One row for each worker: where its account has weights, the API has one for each pool. */
+/** One row for each worker: where its account has weights, the API has one for each pool, which are kept as `of_pools`. */
 function workers_of(listed) {
   const merged = new Map();
   for (const row of listed) {
     const key = `${row.worker} ${row.user} ${row.session}`;
     const there = merged.get(key);
     if (!there) {
-      merged.set(key, {...row, key, name: row.rig || row.worker, state: row.up ? 'up' : 'kept'});
+      merged.set(key, {...row, key, name: row.rig || row.worker, state: row.up ? 'up' : 'kept', of_pools: [row]});
       continue;
     }
+    there.of_pools.push(row);
     const {hashrate, sent, accepted, rejected, unknown} = there;
     if (row.current) Object.assign(there, row);
     there.hashrate = hashrate + row.hashrate;
@@ -95,18 +96,18 @@ function workers_of(listed) {
   return [...merged.values()];
 }
 
-async function look_at_workers() {
+async function look_at_workers(pause) {
   data.workers = workers_of(await ask_all('api/v1/workers', 'workers'));
-  data.series.note(Date.now(), data.workers.map((each) => [each.key, each]));
+  data.series.note(Date.now(), data.workers.map((each) => [each.key, each]), pause);
   data.workers_known = true;
   combine();
 }
 
-async function look_at_metrics() {
-  const wanted = new Set(data.is_signed_in ? of_the_page : [...of_the_page, ...of_workers]);
+async function look_at_metrics(pause) {
+  const wanted = new Set(data.is_signed_in ? of_the_page : [...of_the_page, ...Object.values(seen_by_all)]);
   metrics = parse_metrics(await ask_text('metrics'), wanted);
   combine();
-  note_totals();
+  note_totals(pause);
 }
 
 async function look_at_pools() {
@@ -163,7 +164,10 @@ function combine() {
     row.hash ??= hash;
     if (value) row.state = state;
   }
-  for (const each of data.listed_users ?? []) group(accounts, each.name, {pools: new Set(), hashes: new Set(), listed: each});
+  for (const each of data.listed_users ?? []) {
+    const of_it = new Set((each.pools ?? []).map(({pool}) => pool));
+    group(accounts, each.name, {pools: of_it, hashes: new Set(), listed: each});
+  }
   for (const [part, name] of Object.entries(shares)) {
     for (const {labels: {user, pool, hash}, value} of rows(name)) {
       const account = group(accounts, user, {pools: new Set(), hashes: new Set()});
@@ -173,18 +177,20 @@ function combine() {
   }
   for (const each of data.workers) {
     const account = group(accounts, each.user, {pools: new Set(), hashes: new Set()});
-    account.pools.add(each.pool);
     account.hashes.add(each.hash);
-    for (const row of [account, group(pools, each.pool, {pool: each.pool, hash: each.hash}), group(algorithms, each.hash)]) {
-      row.hashrate += each.hashrate;
-      row[each.up ? 'workers' : 'kept'] += 1;
+    // A worker counts at the pool that it is on now; each pool has the hashrate that the worker brought it.
+    for (const {pool, hash, hashrate} of each.of_pools) {
+      account.pools.add(pool);
+      group(pools, pool, {pool, hash}).hashrate += hashrate;
     }
+    const at_work = [account, group(algorithms, each.hash)];
+    for (const row of at_work) row.hashrate += each.hashrate;
+    for (const row of [...at_work, group(pools, each.pool)]) row[each.up ? 'workers' : 'kept'] += 1;
   }
   if (!data.is_signed_in) {
-    for (const {labels: {hash}, value} of rows('proxy_worker_speed')) {
-      const row = group(algorithms, hash);
-      row.hashrate += value;
-      row.workers += 1;
+    for (const [part, name] of Object.entries(seen_by_all)) {
+      for (const {labels: {pool, hash}, value} of rows(name))
+        for (const row of [group(algorithms, hash), group(pools, pool, {pool, hash})]) row[part] += value;
     }
   }
   for (const {labels: {pool, state}, value} of rows('proxy_links')) {
@@ -206,12 +212,12 @@ function combine() {
 }
 
 /** Counters are what is committed in the database; hashrates are known once the workers are. */
-function note_totals() {
+function note_totals(pause) {
   const is_known = data.workers_known || !data.is_signed_in;
   const keyed = (kind, list) => list.map((each) => [`${kind} ${each.name}`, is_known ? each : {...each, hashrate: undefined}]);
   const pools = data.pools.filter((each) => each.in_use);
   data.totals_series.note(Date.now(), [...keyed('user', data.accounts), ...keyed('pool', pools),
-    ...keyed('hash', data.algorithms)]);
+    ...keyed('hash', data.algorithms)], pause);
 }
 
 export const gauge = (name) => rows(name)[0]?.value;
@@ -225,8 +231,8 @@ const pollers = new Map();
 
 /** `work` is done again and again, with a `view` only while that one is shown. What is not open to all waits for the token. */
 export function asking(what, work, {every, view, is_open = false}) {
-  const ask_once = async () => {
-    await work();
+  const ask_once = async (pause) => {
+    await work(pause);
     data.updated = Date.now();
     set_trouble(what, '');
     tell();

@@ -39,7 +39,18 @@ export function points_of(what, seen, on_news) {
   }
   if (cache.size > 200) cache.delete(cache.keys().next().value);
   if (!entry.points?.length) return seen;
-  // Its last steps are not complete yet: what was seen here is newer.
-  const first_seen = seen.find((each) => each.hashrate !== null)?.time ?? Infinity;
-  return [...entry.points.filter((each) => each.time < first_seen), ...seen.filter((each) => each.time >= first_seen)];
+  return with_holes_filled(entry.points, seen);
+}
+
+/** What the page saw is newer than the last steps of the history, which are not complete yet, and finer; the history has the rest. */
+function with_holes_filled(history, seen) {
+  const known = seen.filter((each) => each.hashrate !== null);
+  if (!known.length) return history;
+  // Also those of which nothing is known are listed, one step apart.
+  const usual = seen.length > 1 ? seen[1].time - seen[0].time : 0;
+  const holes = [{from: -Infinity, to: known[0].time}];
+  for (let i = 1; i < known.length; ++i)
+    if (known[i].time - known[i - 1].time > 1.5 * usual) holes.push({from: known[i - 1].time, to: known[i].time});
+  const missed = history.filter(({time}) => holes.some(({from, to}) => from < time && time < to));
+  return [...missed, ...known].sort((a, b) => a.time - b.time);
 }

@@ -15,18 +15,22 @@ export function offer_known_pools() {
 }
 
 export class pool_rows {
-  /** `password`: properties of the fields for passwords. */
-  constructor({password}) {
+  /** `password`: properties of the fields for passwords. `given`: the rows to begin with, of an account that is there already. */
+  constructor({password = {}, given = []}) {
     this.password = password;
+    this.given = given;
     this.rows = make('div');
     this.hint = make('p', {className: 'muted', textContent: of_weights});
     this.more = make('button', {type: 'button', className: 'quiet more-pools', textContent: 'Add a fall-back or a second pool',
       on: {click: () => this.add()}});
     this.root = make('div', {className: 'pool-rows'}, this.rows, this.hint, this.more);
     document.body.append(known);
+    for (const each of given) this.add(each);
   }
 
-  add({pool = '', user = '', weight = 0} = {}) {
+  /** `was`: the row of the account that it begins as. */
+  add(was) {
+    const {pool = '', user = '', weight = 0} = was ?? {};
     const up = make('button', {type: 'button', className: 'quiet up', textContent: 'Up'});
     const remove = make('button', {type: 'button', className: 'quiet', textContent: 'Remove'});
     const row = make('fieldset', {className: 'pool-row'}, make('legend'),
@@ -34,8 +38,9 @@ export class pool_rows {
       field('Weight', {name: 'weight', type: 'number', min: 0, max: 1000, value: weight, className: 'weight'}),
       field('User there', {name: 'user', required: true, maxLength: 256, value: user,
         placeholder: 'wallet address or user name'}),
-      field('Password', {name: 'password', maxLength: 256, ...this.password}),
+      field('Password', {name: 'password', maxLength: 256, ...(was ? {placeholder: 'as it is'} : this.password)}),
       make('div', {className: 'row-end'}, up, remove));
+    row.was = was;
     row.querySelector('[name=pool]').setAttribute('list', known.id);
     up.addEventListener('click', () => { row.previousSibling?.before(row); this.arrange(); });
     remove.addEventListener('click', () => { row.remove(); this.arrange(); });
@@ -52,12 +57,18 @@ export class pool_rows {
     this.hint.hidden = !is_several;
   }
 
-  /** As the API takes them. */
+  /**
+   * As the API takes them. The page does not know passwords: one that is not typed is left out, and stays with its pool and user.
+   * Where those are others now, the proxy says that it has none for them.
+   */
   values() {
     return [...this.rows.children].map((row) => {
       const value = (each) => row.querySelector(`[name=${each}]`).value;
-      return {pool: value('pool').trim(), user: value('user').trim(), password: value('password'),
-        weight: Number(value('weight'))};
+      const pool = value('pool').trim();
+      const typed = value('user');
+      const user = typed === row.was?.user ? typed : typed.trim();  // blanks that were there are a part of it
+      const is_there = row.was || this.given.some((each) => each.pool === pool.toLowerCase() && each.user === user);
+      return {pool, user, password: value('password') || (is_there ? undefined : ''), weight: Number(value('weight'))};
     });
   }
 }

@@ -4,7 +4,7 @@
 const capacity = 240;  // buckets
 const first_step = 10_000;  // milliseconds
 const longest_step = 160_000;  // 240 of these are over ten hours
-const pause = 30_000;  // after this, what happened meanwhile belongs to no bucket
+const late = 30_000;  // a look that comes so much later than it was meant to: what happened meanwhile belongs to no bucket
 const counters = ['accepted', 'rejected', 'unknown'];
 
 class lane {
@@ -12,6 +12,7 @@ class lane {
     this.begin = begin;  // its first bucket
     this.hashrate = [];
     this.sums = counters.map(() => []);
+    this.known = [];  // for how many milliseconds of each bucket the sums are
     this.last = null;
     this.seen = 0;
   }
@@ -20,8 +21,14 @@ class lane {
     while (this.hashrate.length <= index - this.begin) {
       this.hashrate.push(null);
       for (const each of this.sums) each.push(null);
+      this.known.push(0);
     }
     return index - this.begin;
+  }
+
+  add(at, time, grown) {
+    this.known[at] += time;
+    grown.forEach((count, i) => { this.sums[i][at] = (this.sums[i][at] ?? 0) + count; });
   }
 
   halve() {
@@ -36,14 +43,16 @@ class lane {
       return to;
     };
     this.hashrate = pairs(this.hashrate, (both) => both.reduce((a, b) => a + b) / both.length);
-    this.sums = this.sums.map((values) => pairs(values, (both) => both.reduce((a, b) => a + b)));
+    const sum = (both) => both.reduce((a, b) => a + b);
+    this.sums = this.sums.map((values) => pairs(values, sum));
+    this.known = pairs(this.known, sum);
     this.begin = (this.begin - pad) / 2;
   }
 
   drop(count) {
     const gone = Math.max(0, count - this.begin);
     this.hashrate.splice(0, gone);
-    for (const each of this.sums) each.splice(0, gone);
+    for (const each of [...this.sums, this.known]) each.splice(0, gone);
     this.begin = Math.max(0, this.begin - count);
   }
 }
@@ -56,10 +65,14 @@ export class series_store {
     this.noted = null;
   }
 
-  /** `rows`: [key, {hashrate, accepted, rejected, unknown}], counters as they stand. */
-  note(now, rows) {
+  /**
+   * `rows`: [key, {hashrate, accepted, rejected, unknown}], counters as they stand. `pause`: how long after the last look this one
+   * was meant to come, in milliseconds.
+   */
+  note(now, rows, pause = 0) {
     this.start ??= Math.floor(now / first_step) * first_step;
-    const is_first = this.noted === null || now - this.noted > pause;
+    const is_first = this.noted === null || now <= this.noted || now - this.noted > pause + late;
+    const since = is_first ? now : this.noted;
     this.noted = now;
     let index = Math.floor((now - this.start) / this.step);
     while (index >= capacity && this.step < longest_step) {
@@ -73,19 +86,26 @@ export class series_store {
       this.start += gone * this.step;
       index -= gone;
     }
+    const from = Math.max(0, Math.floor((since - this.start) / this.step));
     for (const [key, row] of rows) {
       let each = this.lanes.get(key);
-      if (!each) this.lanes.set(key, (each = new lane(index)));
+      if (!each) this.lanes.set(key, (each = new lane(from)));
       const at = each.reach(index);
-      if (row.hashrate !== undefined) each.hashrate[at] = row.hashrate;
+      if (row.hashrate !== undefined) {
+        each.hashrate[at] = row.hashrate;
+        for (let i = at - 1; i > at - (index - from); --i) each.hashrate[i] ??= row.hashrate;
+      }
       if (row.accepted !== undefined) {
-        counters.forEach((name, i) => {
-          // Of what is new since the last look all shares are new; those before the first look have no time.
-          const before = each.last ? each.last[i] : is_first ? row[name] : 0;
-          const grown = is_first ? 0 : row[name] < before ? row[name] : row[name] - before;
-          each.sums[i][at] = (each.sums[i][at] ?? 0) + grown;
-        });
+        // Of what is new since the last look all shares are new; those before the first look have no time.
+        const before = each.last ?? counters.map(() => 0);
         each.last = counters.map((name) => row[name]);
+        const grown = each.last.map((count, i) => (count < before[i] ? count : count - before[i]));
+        // When they came is not known any better: they are spread over the time since the last look.
+        for (let i = from; i <= index && !is_first; ++i) {
+          const begin = this.start + i * this.step;
+          const time = Math.min(now, begin + this.step) - Math.max(since, begin);
+          if (time > 0) each.add(each.reach(i), time, grown.map((count) => (count * time) / (now - since)));
+        }
       }
       each.seen = now;
     }
@@ -102,8 +122,7 @@ export class series_store {
       const open = this.noted - time < this.step;
       // The bucket that is being filled has a place on the axis already, at the time of its last look.
       const point = {time: open ? this.noted : time + this.step / 2, hashrate};
-      const minutes = (open ? Math.max(this.noted - time, this.step / 2) : this.step) / 60_000;
-      counters.forEach((name, c) => { point[name] = each.sums[c][i] === null ? null : each.sums[c][i] / minutes; });
+      counters.forEach((name, c) => { point[name] = each.known[i] ? each.sums[c][i] / (each.known[i] / 60_000) : null; });
       return point;
     });
   }
