@@ -6,9 +6,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -40,6 +43,13 @@ sockaddr_un address_of(const std::filesystem::path& path) {
 }
 
 unique_fd new_socket() { return unique_fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)); }
+
+// The name that a socket has until it takes its place.
+std::filesystem::path fresh_name(const std::filesystem::path& path) {
+  auto name = path;
+  name += ".new";
+  return name;
+}
 
 }  // namespace
 
@@ -129,11 +139,19 @@ void unix_channel::end_input() noexcept { ::shutdown(socket_.get(), SHUT_RD); }
 
 void unix_channel::end() noexcept { ::shutdown(socket_.get(), SHUT_RDWR); }
 
+void unix_listener::require_no_other_file(const std::filesystem::path& path) {
+  for (const auto& name : {path, fresh_name(path)}) {
+    struct stat there{};
+    if (::lstat(name.c_str(), &there) != 0 || S_ISSOCK(there.st_mode)) continue;
+    throw std::runtime_error(fmt::format("the handover socket cannot be {}: {} is there and is no socket", path.string(), name.string()));
+  }
+}
+
 unix_listener::unix_listener(std::filesystem::path path) : path_(std::move(path)), socket_(new_socket()) {
   if (!socket_) throw failure(path_);
+  require_no_other_file(path_);
   // Under another name first: at every moment somebody answers at this one, the one before or this.
-  auto fresh = path_;
-  fresh += ".new";
+  const auto fresh = fresh_name(path_);
   const auto address = address_of(fresh);
   ::unlink(fresh.c_str());
   ::fchmod(socket_.get(), S_IRUSR | S_IWUSR);  // before there is a name by which it could be opened

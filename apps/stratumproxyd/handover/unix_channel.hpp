@@ -49,8 +49,11 @@ class unix_channel {
 /// process's.
 class unix_listener {
  public:
-  /// Takes the place of what is there. Throws std::system_error.
+  /// Takes the place of the socket that is there. Throws std::system_error, or what require_no_other_file() does.
   explicit unix_listener(std::filesystem::path path);
+  /// A file of another kind that has this name, or the one the socket has at first (PATH.new), would be lost: throws std::runtime_error with
+  /// one actionable line.
+  static void require_no_other_file(const std::filesystem::path& path);
 
   /// Waits for one, also while there is no descriptor left for it. Nothing after end().
   [[nodiscard]] std::optional<unix_channel> accept();

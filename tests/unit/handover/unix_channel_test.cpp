@@ -7,7 +7,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -127,4 +129,18 @@ TEST_CASE("a socket is its user's alone, and takes the place of the one before")
   CHECK(unix_channel::to(at.socket()));
   CHECK_THROWS_AS(unix_listener(at.path / "none" / "socket"), std::system_error);
   CHECK_THROWS_AS(unix_listener(std::string(200, 'x')), std::system_error);
+}
+
+TEST_CASE("a file that is no socket does not lose its name to one") {
+  const directory at;
+  for (const auto& name : {at.socket(), at.path / "socket.new"}) {
+    std::ofstream(name) << "a database";
+    CHECK_THROWS_WITH(unix_listener(at.socket()), Catch::Contains(name.string() + " is there and is no socket"));
+    CHECK(std::filesystem::file_size(name) == 10);
+    std::filesystem::remove(name);
+    std::filesystem::create_symlink("nowhere", name);
+    CHECK_THROWS_AS(unix_listener(at.socket()), std::runtime_error);
+    CHECK(std::filesystem::is_symlink(name));
+    std::filesystem::remove(name);
+  }
 }
