@@ -207,7 +207,6 @@ class daemon::impl final : public handover_host {
                        .live = live_operations()});
     // Before the other one retires: from then on nothing may fail any more.
     if (!settings.handover.socket.empty()) gate_.emplace(settings.handover.socket, predecessor_.has_value(), *this, log_);
-    // Who asks in between waits: two would give two answers.
     if (predecessor_) predecessor_->retire();
     http_.start();
     if (watch_) watch_->start([this] { file_changed(); });

@@ -150,14 +150,16 @@ void unix_listener::require_no_other_file(const std::filesystem::path& path) {
 unix_listener::unix_listener(std::filesystem::path path) : path_(std::move(path)), socket_(new_socket()) {
   if (!socket_) throw failure(path_);
   require_no_other_file(path_);
-  // Under another name first: at every moment somebody answers at this one, the one before or this.
   const auto fresh = fresh_name(path_);
   const auto address = address_of(fresh);
   ::unlink(fresh.c_str());
   ::fchmod(socket_.get(), S_IRUSR | S_IWUSR);  // before there is a name by which it could be opened
-  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket_.get(), 8) != 0 ||
-      ::rename(fresh.c_str(), path_.c_str()) != 0)
+  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket_.get(), 8) != 0)
     throw failure(path_);
+}
+
+void unix_listener::take_name() {
+  if (::rename(fresh_name(path_).c_str(), path_.c_str()) != 0) throw failure(path_);
 }
 
 std::optional<unix_channel> unix_listener::accept() {

@@ -45,9 +45,15 @@ ino_t inode_of(int fd) {
   return info.st_ino;
 }
 
+unix_listener listening(const std::filesystem::path& path) {
+  unix_listener made(path);
+  made.take_name();
+  return made;
+}
+
 struct pair {
   directory at;
-  unix_listener listener{at.socket()};
+  unix_listener listener = listening(at.socket());
   unix_channel one = *unix_channel::to(at.socket());
   unix_channel other = *listener.accept();
 };
@@ -100,7 +106,7 @@ TEST_CASE("who stops listening still gets what was sent before, and the sender l
 
 TEST_CASE("whoever comes while there is no descriptor left waits for one") {
   const directory at;
-  unix_listener listener(at.socket());
+  auto listener = listening(at.socket());
   const auto one = unix_channel::to(at.socket());
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -117,11 +123,14 @@ TEST_CASE("whoever comes while there is no descriptor left waits for one") {
 TEST_CASE("a socket is its user's alone, and takes the place of the one before") {
   const directory at;
   CHECK_FALSE(unix_channel::to(at.socket()));
-  unix_listener first(at.socket());
+  auto first = listening(at.socket());
   struct stat info {};
   REQUIRE(::stat(at.socket().c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
-  const unix_listener second(at.socket());
+  unix_listener second(at.socket());
+  CHECK(unix_channel::to(at.socket()));
+  CHECK(first.accept());
+  second.take_name();
   CHECK(std::distance(std::filesystem::directory_iterator(at.path), {}) == 1);
   std::thread waits([&] { CHECK_FALSE(first.accept()); });
   first.end();
