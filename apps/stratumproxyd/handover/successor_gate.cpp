@@ -67,7 +67,7 @@ bool successor_gate::send(const total_record& row) {
 
 void successor_gate::run() {
   while (auto asking = listener_.accept()) {
-    if (!asking->is_trusted()) {
+    if (!asking->may_ask()) {
       tell(log_level::warning, "handover_refused", "whoever asks for this daemon's place is another user");
       continue;
     }
@@ -96,7 +96,7 @@ void successor_gate::run() {
 void successor_gate::refuse_waiting() {
   while (auto late = listener_.accept()) {
     late->set_patience(late_patience);
-    if (!late->is_trusted() || !late->receive()) continue;
+    if (!late->may_ask() || !late->receive()) continue;
     (void)late->send(words{"refused", "another one has taken its place just now"});
   }
 }

@@ -44,6 +44,13 @@ sockaddr_un address_of(const std::filesystem::path& path) {
 
 unique_fd new_socket() { return unique_fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)); }
 
+std::optional<uid_t> user_at_the_other_end(const unique_fd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
+}
+
 // The name that a socket has until it takes its place.
 std::filesystem::path fresh_name(const std::filesystem::path& path) {
   auto name = path;
@@ -62,12 +69,12 @@ std::optional<unix_channel> unix_channel::to(const std::filesystem::path& path) 
   throw failure(path);
 }
 
-bool unix_channel::is_trusted() const noexcept {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  return peer.uid == ::geteuid() || peer.uid == 0;
+bool unix_channel::may_ask() const noexcept {
+  const auto user = user_at_the_other_end(socket_);
+  return user == ::geteuid() || user == uid_t{0};
 }
+
+bool unix_channel::may_be_asked() const noexcept { return ::geteuid() == 0 || user_at_the_other_end(socket_) == ::geteuid(); }
 
 void unix_channel::set_patience(std::chrono::milliseconds limit) noexcept {
   const timeval time{.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};

@@ -26,8 +26,10 @@ class unix_channel {
   /// Nothing when nobody listens there.
   [[nodiscard]] static std::optional<unix_channel> to(const std::filesystem::path& path);
 
-  /// Whether the process at the other end runs as this one's user, or as root.
-  [[nodiscard]] bool is_trusted() const noexcept;
+  /// Whether the process at the other end may ask for this one's place: it runs as this one's user, or as root.
+  [[nodiscard]] bool may_ask() const noexcept;
+  /// Whether this one may ask for the other one's: it runs as the same user, or this one as root.
+  [[nodiscard]] bool may_be_asked() const noexcept;
   /// How long send() and receive() wait, from now on; 0: for ever.
   void set_patience(std::chrono::milliseconds limit) noexcept;
 

@@ -62,8 +62,8 @@ struct pair {
 
 TEST_CASE("words and descriptors come as they were sent, each message for itself") {
   pair ends;
-  CHECK(ends.one.is_trusted());
-  CHECK(ends.other.is_trusted());
+  CHECK(ends.one.may_be_asked());
+  CHECK(ends.other.may_ask());
   const auto sent = descriptors(unix_channel::most_descriptors);
   REQUIRE(ends.one.send(std::vector<std::string>{"take", "", "a b\n"}));
   REQUIRE(ends.one.send(std::vector<std::string>{"sockets"}, sent));
@@ -152,4 +152,33 @@ TEST_CASE("a file that is no socket does not lose its name to one") {
     CHECK(std::filesystem::is_symlink(name));
     std::filesystem::remove(name);
   }
+}
+
+TEST_CASE("root may ask another user's process, which may not ask root's") {
+  if (::geteuid() != 0) return;  // only root can be two users
+  constexpr uid_t somebody = 65'534;
+  const directory at;
+  REQUIRE(::chown(at.path.c_str(), somebody, somebody) == 0);
+  REQUIRE(::seteuid(somebody) == 0);
+  auto theirs = listening(at.socket());
+  REQUIRE(::seteuid(0) == 0);
+  const auto asking = unix_channel::to(at.socket());
+  const auto asked = theirs.accept();
+  REQUIRE((asking && asked));
+  CHECK(asking->may_be_asked());
+  REQUIRE(::seteuid(somebody) == 0);
+  const bool may_root = asked->may_ask(), may_they = asking->may_ask();
+  const auto own = unix_channel::to(at.socket());
+  REQUIRE(::seteuid(0) == 0);
+  CHECK(may_root);
+  CHECK(may_they);
+  REQUIRE(own);
+  CHECK_FALSE(theirs.accept()->may_ask());
+
+  auto of_root = listening(at.path / "root");
+  const auto rash = unix_channel::to(at.path / "root");
+  REQUIRE(::seteuid(somebody) == 0);
+  const bool is_asked = rash->may_be_asked();
+  REQUIRE(::seteuid(0) == 0);
+  CHECK_FALSE(is_asked);
 }
