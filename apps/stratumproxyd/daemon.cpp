@@ -207,7 +207,6 @@ class daemon::impl final : public handover_host {
                        .live = live_operations()});
     // Before the other one retires: from then on nothing may fail any more.
     if (!settings.handover.socket.empty()) gate_.emplace(settings.handover.socket, predecessor_.has_value(), *this, log_);
-    // Who asks in between waits: two would give two answers.
     if (predecessor_) predecessor_->retire();
     http_.start();
     if (watch_) watch_->start([this] { file_changed(); });
@@ -260,10 +259,27 @@ class daemon::impl final : public handover_host {
     hurried_.notify_all();
   }
 
+  // Until the workers and those before this one are gone, or their time is over.
+  void await_leaving() {
+    if (!retired_) return;
+    const auto deadline = std::chrono::steady_clock::now() + drain_time();
+    const auto is_empty = [this] {
+      const auto now = readable_snapshot(stratumproxy::metrics::scope::totals);
+      return now && now->connections == 0 && (!predecessor_ || predecessor_->is_gone());
+    };
+    std::unique_lock lock(leaving_);
+    while (!hurry_ && std::chrono::steady_clock::now() < deadline) {
+      lock.unlock();
+      const bool has_left = is_empty();
+      lock.lock();
+      if (has_left) return;
+      hurried_.wait_for(lock, std::chrono::milliseconds(200), [this] { return hurry_; });
+    }
+  }
+
   void drain() {
     if (gate_ && !retired_) gate_->stop();
     draining_ = true;
-    if (retired_) await_leaving();
     log_.write(log_level::info, "draining", "");
     const bool all_left = proxy_->drain(drain_limit);
     flusher_->stop();
@@ -324,23 +340,6 @@ class daemon::impl final : public handover_host {
   std::chrono::milliseconds drain_time() {
     const std::lock_guard lock(reloading_);
     return running_.handover.drain;
-  }
-
-  // Until the workers and those before this one are gone, or their time is over.
-  void await_leaving() {
-    const auto deadline = std::chrono::steady_clock::now() + drain_time();
-    const auto is_empty = [this] {
-      const auto now = readable_snapshot(stratumproxy::metrics::scope::totals);
-      return now && now->connections == 0 && (!predecessor_ || predecessor_->is_gone());
-    };
-    std::unique_lock lock(leaving_);
-    while (!hurry_ && std::chrono::steady_clock::now() < deadline) {
-      lock.unlock();
-      const bool has_left = is_empty();
-      lock.lock();
-      if (has_left) return;
-      hurried_.wait_for(lock, std::chrono::milliseconds(200), [this] { return hurry_; });
-    }
   }
 
   // A successor that ended a moment ago may still have the tag.
@@ -571,6 +570,7 @@ daemon::~daemon() = default;
 std::string daemon::ready_line() const { return "stratumproxyd ready " + impl_->ready_addresses(); }
 void daemon::reload() { (void)impl_->reload(); }
 bool daemon::is_retired() const { return impl_->is_retired(); }
+void daemon::await_leaving() { impl_->await_leaving(); }
 void daemon::drain() { impl_->drain(); }
 void daemon::hurry() { impl_->hurry(); }
 

@@ -27,10 +27,11 @@ class daemon {
 
   /// Whether another one has taken its place.
   [[nodiscard]] bool is_retired() const;
-  /// Lets the workers go in order, for 10 s at most, and writes the last totals. When it is retired they may stay before that for as long as
-  /// the configuration says. Blocks.
+  /// When it is retired: waits until its workers have left by themselves, for as long as the configuration lets them stay. Blocks.
+  void await_leaving();
+  /// Lets the workers go in order, for 10 s at most, and writes the last totals. Blocks.
   void drain();
-  /// They may not, from now on. From any thread.
+  /// await_leaving() waits no more, from now on. From any thread.
   void hurry();
 
  private:

@@ -59,9 +59,11 @@ int end_output(int code) {
 
 // A signal says that waiting is over: the workers of a retired daemon have to go then. The next one ends the process at once.
 void drain_or_leave(stratumproxyd::daemon& running, signal_waiter& signals, bool may_hurry) {
-  tell_service_manager("STOPPING=1");
   std::atomic<bool> is_drained{false};
   std::thread drainer([&] {
+    running.await_leaving();
+    // Not before: from then on a service manager waits for as long as it does at a stop, and kills what still runs.
+    tell_service_manager("STOPPING=1");
     running.drain();
     is_drained = true;
     signals.wake();
@@ -88,8 +90,9 @@ void run(stratumproxyd::daemon& running, signal_waiter& signals) {
         running.hurry();
         return drain_or_leave(running, signals, false);
       case wake_reason::woken:
-        if (running.is_retired()) return drain_or_leave(running, signals, true);
-        continue;
+        if (!running.is_retired()) continue;
+        tell_service_manager("STATUS=another one serves; the workers of this one may stay until their time is over");
+        return drain_or_leave(running, signals, true);
       case wake_reason::reload:
         tell_service_manager("RELOADING=1");
         running.reload();

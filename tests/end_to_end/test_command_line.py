@@ -90,6 +90,12 @@ class CommandLine(HouseTest):
         listed = await self.json_of("check-config", "--config", file, db=f"sqlite:{self.directory}/none.db")
         self.assertEqual(len(listed["warnings"]), 3)
         await self.run_command("check-config", "--web.token-file", self.directory / "none", code=UNUSABLE)
+        file.write_text(f'[handover]\nsocket = "{self.directory}/none/handover"\n')
+        ended = await self.run_command("check-config", "--config", file, db=f"sqlite:{self.directory}/none.db")
+        self.assertIn(f"warning: handover.socket: there is no directory {self.directory}/none\n", ended.err)
+        file.write_text(f'[handover]\nsocket = "{file}"\n')
+        ended = await self.run_command("check-config", "--config", file, code=UNUSABLE)
+        self.assertIn(f"{file} is there and is no socket", ended.err)
 
     async def test_bash_completes_and_zsh_and_fish_read_their_scripts(self):
         script = (await self.run_command("completion", "bash")).out

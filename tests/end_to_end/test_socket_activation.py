@@ -73,30 +73,58 @@ class SocketActivation(HouseTest):
             (line,) = [line for line in daemon.log_text().splitlines() if line.startswith("stratumproxyd: ")]
             self.assertIn(words, line)
 
-    async def test_the_service_manager_is_told(self):
+    def service_manager(self):
+        """The path of its socket, and whether it has heard these words, all of them and no others."""
         directory = tempfile.mkdtemp(prefix="spx-notify-")
         self.addCleanup(pathlib.Path(directory).rmdir)
         path = pathlib.Path(directory) / "notify"
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-            told.bind(str(path))
-            self.addCleanup(path.unlink)
-            told.setblocking(False)
-            heard = []
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(told.close)
+        told.bind(str(path))
+        self.addCleanup(path.unlink)
+        told.setblocking(False)
+        heard = []
 
-            def hears(*words):
-                try:
-                    while True:
-                        heard.append(told.recv(4096).decode())
-                except BlockingIOError:
-                    return heard == list(words)
+        def hears(*words):
+            try:
+                while True:
+                    heard.append(told.recv(4096).decode().partition(";")[0])
+            except BlockingIOError:
+                return heard == list(words)
 
-            daemon = await self.daemon(environment={"NOTIFY_SOCKET": str(path)})
-            await until(lambda: hears("READY=1"), "READY=1")
-            daemon.signal(signal.SIGHUP)
-            await until(lambda: hears("READY=1", "RELOADING=1", "READY=1"), "RELOADING=1, READY=1")
-            daemon.expected_gone = True
-            await daemon.stop()
-            self.assertTrue(hears("READY=1", "RELOADING=1", "READY=1", "STOPPING=1"), heard)
+        return str(path), hears
+
+    async def test_the_service_manager_is_told(self):
+        path, hears = self.service_manager()
+        daemon = await self.daemon(environment={"NOTIFY_SOCKET": path})
+        await until(lambda: hears("READY=1"), "READY=1")
+        daemon.signal(signal.SIGHUP)
+        await until(lambda: hears("READY=1", "RELOADING=1", "READY=1"), "RELOADING=1, READY=1")
+        daemon.expected_gone = True
+        await daemon.stop()
+        self.assertTrue(hears("READY=1", "RELOADING=1", "READY=1", "STOPPING=1"))
+
+    async def test_the_service_manager_is_told_of_the_end_when_the_workers_have_had_their_time(self):
+        place = Daemon(name="place")
+        self.addCleanup(place.remove)
+        options = {"db": self.database() or place.db, "tag": "farm", "config": {"handover": {"socket": str(place.directory / "handover")}}}
+        for hurried in (False, True):
+            path, hears = self.service_manager()
+            old = await self.daemon(environment={"NOTIFY_SOCKET": path}, **options)
+            pool = await self.pool()
+            miner = await self.miner(old, await self.account(old, pool))
+            new = await self.daemon(arguments=["--takeover"], **options)
+            old.expected_gone = True
+            await until(lambda: hears("READY=1", "STATUS=another one serves"), "STATUS")
+            await miner.mine(2)  # in the time that the workers have
+            self.assertTrue(hears("READY=1", "STATUS=another one serves"))
+            if hurried:
+                old.signal(signal.SIGTERM)
+            miner.close()
+            self.assertEqual(await old.exited(), 0)
+            self.assertTrue(hears("READY=1", "STATUS=another one serves", "STOPPING=1"))
+            new.expected_gone = True
+            await new.stop()
 
 
 if __name__ == "__main__":

@@ -242,10 +242,13 @@ class Upgrade(HouseTest):
 
     async def test_a_start_that_cannot_be_one(self):
         old = await self.first()
+        precious = self.socket.parent / "precious.db"
+        precious.write_text("precious")
         for options, words in (
             ({"arguments": ["--takeover"], "config": {}}, "[handover]"),
             ({"arguments": ["--takeover"], "config": {"handover": {"socket": str(self.socket) + "-none"}}}, "start without --takeover"),
             ({"db": None, "config": {"handover": {"socket": str(self.socket)}}}, "--takeover"),
+            ({"db": None, "config": {"handover": {"socket": str(precious)}}}, f"{precious} is there and is no socket"),
         ):
             with self.subTest(words):
                 daemon = Daemon(name="no-start", **options)
@@ -254,6 +257,7 @@ class Upgrade(HouseTest):
                 self.assertEqual(await daemon.exited(), 2)
                 (line,) = [line for line in daemon.log_text().splitlines() if line.startswith("stratumproxyd: ")]
                 self.assertIn(words, line)
+        self.assertEqual(precious.read_text(), "precious")
         self.assertEqual((await old.call("GET", "/healthz", token=None))[0], 200)
 
 

@@ -18,6 +18,7 @@
 #include "commands/commands.hpp"
 #include "commands/outcome.hpp"
 #include "endpoint.hpp"
+#include "handover/unix_channel.hpp"
 #include "store/database_url.hpp"
 
 namespace stratumproxyd {
@@ -34,6 +35,7 @@ void require_usable(const config& settings) {
   std::error_code ignored;
   if (!fs::is_directory(migrations, ignored))
     throw config_error(fmt::format("there are no migrations in {}: see db.migrations", migrations.string()));
+  if (!settings.handover.socket.empty()) unix_listener::require_no_other_file(settings.handover.socket);
 }
 
 void suspect_access(const config& settings, std::vector<std::string>& out) {
@@ -85,6 +87,14 @@ void suspect_database(const config& settings, std::vector<std::string>& out) {
                               stratum->text()));
 }
 
+void suspect_handover(const config& settings, std::vector<std::string>& out) {
+  if (settings.handover.socket.empty()) return;
+  // A warning: the service manager may make it at the start.
+  std::error_code ignored;
+  const auto folder = fs::absolute(settings.handover.socket).parent_path();
+  if (!fs::is_directory(folder, ignored)) out.push_back(fmt::format("handover.socket: there is no directory {}", folder.string()));
+}
+
 void suspect_proxy(const config& settings, std::vector<std::string>& out) {
   using namespace std::chrono_literals;
   const auto& proxy = settings.proxy;
@@ -134,6 +144,7 @@ std::vector<std::string> suspicions(const config& settings) {
   suspect_certificate(settings.tls, "tls", out);
   suspect_certificate(settings.web.tls, "web", out);
   suspect_database(settings, out);
+  suspect_handover(settings, out);
   suspect_proxy(settings, out);
   return out;
 }

@@ -19,6 +19,7 @@ using stratumproxy::log_level;
 using words = std::vector<std::string>;
 
 constexpr std::chrono::seconds patience{60};  // the other one opens its database, which may be a long way to go
+constexpr std::chrono::seconds late_patience{1};
 
 unix_listener listen_at(const std::filesystem::path& socket, bool replaces) try {
   if (!replaces && unix_channel::to(socket))
@@ -37,6 +38,11 @@ successor_gate::successor_gate(const std::filesystem::path& socket, bool replace
 successor_gate::~successor_gate() { stop(); }
 
 void successor_gate::start() {
+  try {
+    listener_.take_name();
+  } catch (const std::system_error& error) {
+    tell(log_level::error, "handover_unreachable", error.what());  // no more: it serves already
+  }
   thread_ = std::thread([this] { run(); });
 }
 
@@ -61,7 +67,7 @@ bool successor_gate::send(const total_record& row) {
 
 void successor_gate::run() {
   while (auto asking = listener_.accept()) {
-    if (!asking->is_trusted()) {
+    if (!asking->may_ask()) {
       tell(log_level::warning, "handover_refused", "whoever asks for this daemon's place is another user");
       continue;
     }
@@ -74,6 +80,7 @@ void successor_gate::run() {
     }
     const bool is_taken = hand_over(*channel);
     if (is_taken) {
+      refuse_waiting();
       channel->set_patience(std::chrono::milliseconds(0));
       (void)channel->receive();  // it has nothing more to say: this is its end
     }
@@ -83,6 +90,14 @@ void successor_gate::run() {
       if (stopping_) return;
     }
     if (is_taken) return host_.successor_ended();
+  }
+}
+
+void successor_gate::refuse_waiting() {
+  while (auto late = listener_.accept()) {
+    late->set_patience(late_patience);
+    if (!late->may_ask() || !late->receive()) continue;
+    (void)late->send(words{"refused", "another one has taken its place just now"});
   }
 }
 
@@ -112,9 +127,9 @@ bool successor_gate::hand_over(unix_channel& channel) {
   }
   if (!next || next->words != words{"serve"}) return give_up("the other one did not come to serve");
   host_.retire();
-  listener_.end();  // the name is the other one's now
   if (!channel.send(words{"retired"})) tell(log_level::warning, "handover_failed", "the other one ended just as it served");
   host_.leave(is_released);
+  listener_.end();  // after that: by now the name is the other one's
   tell(log_level::info, "handed_over", "the other one serves; the workers of this one stay until they leave, or their time is over");
   return true;
 }

@@ -39,11 +39,12 @@ class handover_host {
 /// Where a successor may ask for this daemon's place; predecessor.hpp has what is said. One at a time.
 class successor_gate {
  public:
-  /// Nobody is answered before start(). Where another daemon answers there, it takes its name if it `replaces` that one. Throws
-  /// std::runtime_error with one actionable line. The host is borrowed.
+  /// Listens, but the name is not this one's before start(): another daemon that answers there goes on to do so. It has to be one that this one
+  /// `replaces`. Throws std::runtime_error with one actionable line. The host is borrowed.
   successor_gate(const std::filesystem::path& socket, bool replaces, handover_host& host, stratumproxy::log_sink& log);
   ~successor_gate();  ///< stops
 
+  /// Takes the name, and answers. After the one that it replaces has retired: that one is the one to ask if this one fails before.
   void start();
   /// Gives shares to the successor, who counts them. False when it is gone. From any one thread.
   [[nodiscard]] bool send(const total_record& row);
@@ -54,6 +55,8 @@ class successor_gate {
   void run();
   /// True when the other one has taken the place.
   bool hand_over(unix_channel& channel);
+  /// Those that asked while another one did, who has the place now.
+  void refuse_waiting();
   bool send_sockets(unix_channel& channel);
   void tell(stratumproxy::log_level level, std::string_view event, std::string_view detail);
 

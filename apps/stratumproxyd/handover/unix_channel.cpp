@@ -6,9 +6,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -41,6 +44,20 @@ sockaddr_un address_of(const std::filesystem::path& path) {
 
 unique_fd new_socket() { return unique_fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)); }
 
+std::optional<uid_t> user_at_the_other_end(const unique_fd& socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  return peer.uid;
+}
+
+// The name that a socket has until it takes its place.
+std::filesystem::path fresh_name(const std::filesystem::path& path) {
+  auto name = path;
+  name += ".new";
+  return name;
+}
+
 }  // namespace
 
 std::optional<unix_channel> unix_channel::to(const std::filesystem::path& path) {
@@ -52,12 +69,12 @@ std::optional<unix_channel> unix_channel::to(const std::filesystem::path& path) 
   throw failure(path);
 }
 
-bool unix_channel::is_trusted() const noexcept {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  return peer.uid == ::geteuid() || peer.uid == 0;
+bool unix_channel::may_ask() const noexcept {
+  const auto user = user_at_the_other_end(socket_);
+  return user == ::geteuid() || user == uid_t{0};
 }
+
+bool unix_channel::may_be_asked() const noexcept { return ::geteuid() == 0 || user_at_the_other_end(socket_) == ::geteuid(); }
 
 void unix_channel::set_patience(std::chrono::milliseconds limit) noexcept {
   const timeval time{.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};
@@ -129,17 +146,27 @@ void unix_channel::end_input() noexcept { ::shutdown(socket_.get(), SHUT_RD); }
 
 void unix_channel::end() noexcept { ::shutdown(socket_.get(), SHUT_RDWR); }
 
+void unix_listener::require_no_other_file(const std::filesystem::path& path) {
+  for (const auto& name : {path, fresh_name(path)}) {
+    struct stat there{};
+    if (::lstat(name.c_str(), &there) != 0 || S_ISSOCK(there.st_mode)) continue;
+    throw std::runtime_error(fmt::format("the handover socket cannot be {}: {} is there and is no socket", path.string(), name.string()));
+  }
+}
+
 unix_listener::unix_listener(std::filesystem::path path) : path_(std::move(path)), socket_(new_socket()) {
   if (!socket_) throw failure(path_);
-  // Under another name first: at every moment somebody answers at this one, the one before or this.
-  auto fresh = path_;
-  fresh += ".new";
+  require_no_other_file(path_);
+  const auto fresh = fresh_name(path_);
   const auto address = address_of(fresh);
   ::unlink(fresh.c_str());
   ::fchmod(socket_.get(), S_IRUSR | S_IWUSR);  // before there is a name by which it could be opened
-  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket_.get(), 8) != 0 ||
-      ::rename(fresh.c_str(), path_.c_str()) != 0)
+  if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(socket_.get(), 8) != 0)
     throw failure(path_);
+}
+
+void unix_listener::take_name() {
+  if (::rename(fresh_name(path_).c_str(), path_.c_str()) != 0) throw failure(path_);
 }
 
 std::optional<unix_channel> unix_listener::accept() {

@@ -26,8 +26,10 @@ class unix_channel {
   /// Nothing when nobody listens there.
   [[nodiscard]] static std::optional<unix_channel> to(const std::filesystem::path& path);
 
-  /// Whether the process at the other end runs as this one's user, or as root.
-  [[nodiscard]] bool is_trusted() const noexcept;
+  /// Whether the process at the other end may ask for this one's place: it runs as this one's user, or as root.
+  [[nodiscard]] bool may_ask() const noexcept;
+  /// Whether this one may ask for the other one's: it runs as the same user, or this one as root.
+  [[nodiscard]] bool may_be_asked() const noexcept;
   /// How long send() and receive() wait, from now on; 0: for ever.
   void set_patience(std::chrono::milliseconds limit) noexcept;
 
@@ -49,10 +51,15 @@ class unix_channel {
 /// process's.
 class unix_listener {
  public:
-  /// Takes the place of what is there. Throws std::system_error.
+  /// Listens, but as PATH.new: whoever answers at the path goes on to do so. Throws std::system_error, or what require_no_other_file() does.
   explicit unix_listener(std::filesystem::path path);
+  /// A file of another kind that has this name, or the one the socket has at first (PATH.new), would be lost: throws std::runtime_error with
+  /// one actionable line.
+  static void require_no_other_file(const std::filesystem::path& path);
+  /// Takes the place of the socket that is there, so that at every moment somebody answers: the one before or this. Throws std::system_error.
+  void take_name();
 
-  /// Waits for one, also while there is no descriptor left for it. Nothing after end().
+  /// Waits for one, also while there is no descriptor left for it. After end(): those that had come before, and then nothing.
   [[nodiscard]] std::optional<unix_channel> accept();
   /// From any thread.
   void end() noexcept;

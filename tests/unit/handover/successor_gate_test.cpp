@@ -35,25 +35,69 @@ struct old_daemon final : handover_host {
   void successor_ended() override {}
 };
 
+struct place {
+  std::string directory = (std::filesystem::temp_directory_path() / "spx-gate-XXXXXX").string();
+  place() { REQUIRE(::mkdtemp(directory.data())); }
+  ~place() { std::filesystem::remove_all(directory); }
+  [[nodiscard]] std::filesystem::path socket() const { return std::filesystem::path(directory) / "socket"; }
+};
+
 }  // namespace
 
 TEST_CASE("a daemon leaves once its successor knows that it has retired, so that both cannot be gone") {
-  std::string directory = (std::filesystem::temp_directory_path() / "spx-gate-XXXXXX").string();
-  REQUIRE(::mkdtemp(directory.data()));
-  const auto socket = std::filesystem::path(directory) / "socket";
+  const place at;
   stratumproxy::test::collecting_log log;
   old_daemon host;
   {
-    successor_gate gate(socket, false, host, log);
+    successor_gate gate(at.socket(), false, host, log);
     gate.start();
-    CHECK_THROWS(successor_gate(socket, false, host, log));
-    predecessor other(socket);
+    CHECK_THROWS(successor_gate(at.socket(), false, host, log));
+    predecessor other(at.socket());
     other.release_tag("farm");
-    const successor_gate own(socket, true, host, log);
+    const successor_gate own(at.socket(), true, host, log);
     other.retire();
     host.successor_knows.set_value();
     CHECK(host.left.get_future().get());
   }
   CHECK(host.told == std::vector<std::string>{"retire", "leave, without its tag"});
-  std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("a successor that ends when it has its own socket, but does not serve yet, leaves the daemon where the next one asks") {
+  const place at;
+  stratumproxy::test::collecting_log log;
+  old_daemon host;
+  host.successor_knows.set_value();
+  successor_gate gate(at.socket(), false, host, log);
+  gate.start();
+  {
+    const predecessor failing(at.socket());
+    const successor_gate own(at.socket(), true, host, log);
+  }
+  CHECK(host.told.empty());
+  old_daemon next_host;
+  predecessor next(at.socket());
+  successor_gate own(at.socket(), true, next_host, log);
+  next.retire();
+  own.start();
+  CHECK(host.left.get_future().get());
+  const predecessor last(at.socket());  // asks the one that serves
+}
+
+TEST_CASE("of two that ask at once the second one learns that the first has the place") {
+  const place at;
+  stratumproxy::test::collecting_log log;
+  old_daemon host;
+  host.successor_knows.set_value();
+  successor_gate gate(at.socket(), false, host, log);
+  gate.start();
+  predecessor first(at.socket());
+  auto second = unix_channel::to(at.socket());
+  REQUIRE(second);
+  second->set_patience(std::chrono::seconds(30));
+  REQUIRE(second->send(std::vector<std::string>{"take", predecessor::version}));
+  first.retire();
+  const auto answer = second->receive();
+  REQUIRE(answer);
+  CHECK(answer->words == std::vector<std::string>{"refused", "another one has taken its place just now"});
+  CHECK_FALSE(unix_channel::to(at.socket()));
 }

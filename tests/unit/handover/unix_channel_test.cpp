@@ -7,7 +7,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -43,9 +45,15 @@ ino_t inode_of(int fd) {
   return info.st_ino;
 }
 
+unix_listener listening(const std::filesystem::path& path) {
+  unix_listener made(path);
+  made.take_name();
+  return made;
+}
+
 struct pair {
   directory at;
-  unix_listener listener{at.socket()};
+  unix_listener listener = listening(at.socket());
   unix_channel one = *unix_channel::to(at.socket());
   unix_channel other = *listener.accept();
 };
@@ -54,8 +62,8 @@ struct pair {
 
 TEST_CASE("words and descriptors come as they were sent, each message for itself") {
   pair ends;
-  CHECK(ends.one.is_trusted());
-  CHECK(ends.other.is_trusted());
+  CHECK(ends.one.may_be_asked());
+  CHECK(ends.other.may_ask());
   const auto sent = descriptors(unix_channel::most_descriptors);
   REQUIRE(ends.one.send(std::vector<std::string>{"take", "", "a b\n"}));
   REQUIRE(ends.one.send(std::vector<std::string>{"sockets"}, sent));
@@ -98,7 +106,7 @@ TEST_CASE("who stops listening still gets what was sent before, and the sender l
 
 TEST_CASE("whoever comes while there is no descriptor left waits for one") {
   const directory at;
-  unix_listener listener(at.socket());
+  auto listener = listening(at.socket());
   const auto one = unix_channel::to(at.socket());
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
@@ -115,11 +123,14 @@ TEST_CASE("whoever comes while there is no descriptor left waits for one") {
 TEST_CASE("a socket is its user's alone, and takes the place of the one before") {
   const directory at;
   CHECK_FALSE(unix_channel::to(at.socket()));
-  unix_listener first(at.socket());
+  auto first = listening(at.socket());
   struct stat info {};
   REQUIRE(::stat(at.socket().c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
-  const unix_listener second(at.socket());
+  unix_listener second(at.socket());
+  CHECK(unix_channel::to(at.socket()));
+  CHECK(first.accept());
+  second.take_name();
   CHECK(std::distance(std::filesystem::directory_iterator(at.path), {}) == 1);
   std::thread waits([&] { CHECK_FALSE(first.accept()); });
   first.end();
@@ -127,4 +138,47 @@ TEST_CASE("a socket is its user's alone, and takes the place of the one before")
   CHECK(unix_channel::to(at.socket()));
   CHECK_THROWS_AS(unix_listener(at.path / "none" / "socket"), std::system_error);
   CHECK_THROWS_AS(unix_listener(std::string(200, 'x')), std::system_error);
+}
+
+TEST_CASE("a file that is no socket does not lose its name to one") {
+  const directory at;
+  for (const auto& name : {at.socket(), at.path / "socket.new"}) {
+    std::ofstream(name) << "a database";
+    CHECK_THROWS_WITH(unix_listener(at.socket()), Catch::Contains(name.string() + " is there and is no socket"));
+    CHECK(std::filesystem::file_size(name) == 10);
+    std::filesystem::remove(name);
+    std::filesystem::create_symlink("nowhere", name);
+    CHECK_THROWS_AS(unix_listener(at.socket()), std::runtime_error);
+    CHECK(std::filesystem::is_symlink(name));
+    std::filesystem::remove(name);
+  }
+}
+
+TEST_CASE("root may ask another user's process, which may not ask root's") {
+  if (::geteuid() != 0) return;  // only root can be two users
+  constexpr uid_t somebody = 65'534;
+  const directory at;
+  REQUIRE(::chown(at.path.c_str(), somebody, somebody) == 0);
+  REQUIRE(::seteuid(somebody) == 0);
+  auto theirs = listening(at.socket());
+  REQUIRE(::seteuid(0) == 0);
+  const auto asking = unix_channel::to(at.socket());
+  const auto asked = theirs.accept();
+  REQUIRE((asking && asked));
+  CHECK(asking->may_be_asked());
+  REQUIRE(::seteuid(somebody) == 0);
+  const bool may_root = asked->may_ask(), may_they = asking->may_ask();
+  const auto own = unix_channel::to(at.socket());
+  REQUIRE(::seteuid(0) == 0);
+  CHECK(may_root);
+  CHECK(may_they);
+  REQUIRE(own);
+  CHECK_FALSE(theirs.accept()->may_ask());
+
+  auto of_root = listening(at.path / "root");
+  const auto rash = unix_channel::to(at.path / "root");
+  REQUIRE(::seteuid(somebody) == 0);
+  const bool is_asked = rash->may_be_asked();
+  REQUIRE(::seteuid(0) == 0);
+  CHECK_FALSE(is_asked);
 }
