@@ -286,6 +286,23 @@ class Dashboard(DashboardTest):
         for miner in miners:
             miner.close()
 
+    async def test_the_tooltip_of_a_cell_is_that_of_its_text(self):
+        await self.house()
+        await self.open_page()
+        titles = await self.page.run("""
+          const {data_table} = await import('./table.js');
+          const root = document.createElement('div');
+          document.querySelector('#view-overview').append(root);
+          const table = new data_table(root, {columns: [{id: 'it', label: 'It', text: (row) => row.it}], sort: {id: 'it'},
+            placeholder: '', empty: '', label: 'One'});
+          const title_of = (it) => {
+            table.set_rows([{key: 'one', it}]);
+            return root.querySelector('tbody tr:not(.spacer) td').title;
+          };
+          return ['a long text of a row', 'short'].map(title_of);
+        """)
+        self.assertEqual(titles, ["a long text of a row", ""])
+
     async def test_the_token_opens_and_is_kept_in_the_tab_only(self):
         await self.house()
         name = await self.proxy.register(self.farm.address)
