@@ -286,6 +286,23 @@ class Dashboard(DashboardTest):
         for miner in miners:
             miner.close()
 
+    async def test_the_tooltip_of_a_cell_is_that_of_its_text(self):
+        await self.house()
+        await self.open_page()
+        titles = await self.page.run("""
+          const {data_table} = await import('./table.js');
+          const root = document.createElement('div');
+          document.querySelector('#view-overview').append(root);
+          const table = new data_table(root, {columns: [{id: 'it', label: 'It', text: (row) => row.it}], sort: {id: 'it'},
+            placeholder: '', empty: '', label: 'One'});
+          const title_of = (it) => {
+            table.set_rows([{key: 'one', it}]);
+            return root.querySelector('tbody tr:not(.spacer) td').title;
+          };
+          return ['a long text of a row', 'short'].map(title_of);
+        """)
+        self.assertEqual(titles, ["a long text of a row", ""])
+
     async def test_the_token_opens_and_is_kept_in_the_tab_only(self):
         await self.house()
         name = await self.proxy.register(self.farm.address)
@@ -315,6 +332,31 @@ class Dashboard(DashboardTest):
         await self.page.click("#sign-out")
         await self.page.until("return !document.querySelector('#sign-in').hidden", "signed out")
         self.assertEqual(await self.page.run("return [sessionStorage.getItem('token'), document.querySelector('#count-workers').textContent]"), [None, ""])
+
+    async def test_a_token_that_may_only_register_is_kept_for_that(self):
+        await self.house()
+        token = (await self.ask("POST", "/api/v1/tokens", {"name": "kiosk", "role": "register-only"}, 201))["token"]
+        await self.open_page(token=None)
+        for wrong in "\u03c9\u03c9\u03c9\u03c9\u03c9\u03c9\u03c9\u03c9", "two words":
+            await self.page.type("#token", wrong)
+            await self.page.click("#sign-in button")
+            await self.page.until("return document.querySelector('#sign-in-fault').textContent.includes('only visible ASCII')", wrong)
+        await self.sign_in(token)
+        said = "return document.querySelector('#sign-in-role').textContent"
+        await self.page.call("POST", "refresh", {})  # and so it is after a reload
+        await self.page.until(f"{said}.includes('register-only, does not allow that')", "what it may not")
+        await self.page.run("location.hash = 'workers'")
+        await self.page.until("return document.querySelector('#sign-in-role').offsetParent !== null", "what it may not, in another view")
+        self.assertEqual(await self.page.run("return document.querySelector('#trouble').hidden"), True)
+        await self.show("register")
+        for name, text in ("pool", self.farm.address), ("user", "wallet"):
+            await self.page.type(f"#register [name={name}]", text)
+        await self.page.click("#register button[type=submit]")
+        await self.page.until("return !document.querySelector('#registered').hidden", "the account")
+        entry = (await self.ask("GET", "/api/v1/audit?limit=1"))["audit"][0]
+        self.assertEqual((entry["actor"], entry["action"]), ("kiosk", "user.register"))
+        await self.page.click("#sign-out")
+        await self.page.until("return sessionStorage.getItem('token') === null && document.querySelector('#sign-out').hidden", "signed out")
 
     async def test_a_late_refusal_does_not_sign_out(self):
         """One of a request that went before the token was typed."""

@@ -12,9 +12,10 @@ try {
 }
 
 export class refused extends Error {
-  constructor(status, text, is_outdated) {
-    super(text);
+  constructor(status, said, is_outdated) {
+    super(said || `the proxy answers ${status}`);
     this.status = status;
+    this.is_of_proxy = Boolean(said);  // else of something that stands between
     this.is_outdated = is_outdated;  // it was asked with another token than the one that is kept now
   }
 }
@@ -47,9 +48,9 @@ async function request(path, {method = 'GET', body, if_match} = {}) {
   try {
     said = JSON.parse(text).error;
   } catch {
-    // Not the proxy's own answer: something stands between.
+    // Not the proxy's own answer.
   }
-  throw new refused(answer.status, said || `the proxy answers ${answer.status}`, sent !== token);
+  throw new refused(answer.status, said, sent !== token);
 }
 
 export const ask = async (path, options) => (await request(path, options)).json();

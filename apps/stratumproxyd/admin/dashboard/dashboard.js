@@ -40,7 +40,9 @@ function render_frame() {
   by_id('sign-in').hidden = data.is_signed_in || current === 'register';
   const may = may_change();
   document.body.dataset.may = may === undefined ? '' : may ? 'change' : 'read';
-  by_id('sign-out').hidden = !has_token() || !data.is_signed_in;
+  by_id('sign-out').hidden = !has_token() || !(data.is_signed_in || data.role_fault);
+  set_text(by_id('sign-in-role'), data.role_fault &&
+    `Your token is kept for “Add a miner”; this needs another one: ${data.role_fault}.`);
   set_text(by_id('count-workers'), data.workers.length ? format.count(data.workers.length) : '');
   set_text(by_id('count-accounts'), data.accounts.length ? format.count(data.accounts.length) : '');
 

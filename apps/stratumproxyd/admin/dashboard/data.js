@@ -27,6 +27,7 @@ const nothing = () => ({
 
 export const data = {
   is_signed_in: true,  // until the proxy says that it wants a token
+  role_fault: '',      // why the token opens nothing here, though the proxy knows it: one that may only register
   trouble: '',         // why there is nothing new
   updated: null,
   proxy: {},           // of /dashboard.json
@@ -59,11 +60,19 @@ function set_trouble(what, text) {
   data.trouble = troubles.values().next().value ?? '';
 }
 
+const is_of_role = (error) => error.status === 403 && error.is_of_proxy && has_token();
+
+/** One that is known is kept, for what it may. */
+function refuse_token(error) {
+  data.role_fault = is_of_role(error) ? error.message : '';
+  if (!data.role_fault) set_token('');
+}
+
 function on_error(what, error) {
   if (error.is_outdated) return;
-  if (error instanceof refused && error.status === 401) {
+  if (error instanceof refused && (error.status === 401 || is_of_role(error))) {
     data.is_signed_in = false;
-    set_token('');
+    refuse_token(error);
     Object.assign(data, nothing());
     troubles.clear();
     data.trouble = '';
@@ -266,14 +275,18 @@ export const refresh = () => start();
 
 /** Asked once before everything is: a proxy counts how often somebody has a wrong token. Says what is wrong, or nothing. */
 export async function sign_in(token) {
+  if (!/^[\x21-\x7e]+$/.test(token)) return 'A token has only visible ASCII characters, and no blanks.';
   set_token(token);
   try {
     await look_at_pools();
   } catch (error) {
-    set_token('');
+    refuse_token(error);
+    tell();
+    if (data.role_fault) return '';
     if (!(error instanceof refused)) return 'The proxy does not answer.';
     return error.status === 401 ? 'The proxy does not take this token.' : error.message;
   }
+  data.role_fault = '';
   data.is_signed_in = true;
   data.workers_known = false;
   newest = 0;

@@ -169,7 +169,8 @@ export class data_table {
       const text = column.text(row);
       if (column.state) set_state(target, column.state(row), text);
       else set_text(target, text);
-      if (target.title !== text && text.length > 12) target.title = text;
+      const title = text.length > 12 ? text : '';  // what may be cut off
+      if (target.title !== title) target.title = title;
     });
   }
 }
