@@ -111,6 +111,16 @@ class Packages(unittest.TestCase):
         for page in ("operations.md", "packages.md"):
             self.assertIn(socket, (SOURCE / "docs" / page).read_text())
 
+    def test_pages_and_help_name_the_users_and_places_of_the_package(self):
+        program = self.root["stratumproxy"] / "usr/bin/stratumproxyd"
+        texts = {page.name: page.read_text() for page in [*(SOURCE / "docs").glob("*.md"), *(SOURCE / "docs/man").glob("*"), *(SOURCE / "docs").glob("*.toml")]}
+        for command in ((), ("status",), ("import-seed",)):
+            texts[" ".join(("--help", *command))] = run(program, *command, "--help")
+        places = {"/etc/stratumproxy", f"/var/lib/{self.value('StateDirectory')}", f"/run/{self.value('RuntimeDirectory')}"}
+        for name, text in texts.items():
+            self.assertLessEqual(set(re.findall(r"/(?:etc|var/lib|run)/stratumproxy[a-z]*", text)), places, name)
+            self.assertLessEqual(set(re.findall(r"sudo -u (\S+)", text)), {self.value("User")}, name)
+
     def test_installed_elsewhere_the_unit_says_where_and_a_configuration_that_is_there_stays(self):
         prefix = self.work / "elsewhere"
         install = ("cmake", "--install", BUILD, "--prefix", prefix, "--component", "daemon")
