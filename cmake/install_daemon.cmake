@@ -31,11 +31,15 @@ install(CODE "
     set(sysconfdir /etc)
   endif()
   configure_file(\"${system}/stratumproxyd.service.in\" \"${CMAKE_CURRENT_BINARY_DIR}/stratumproxyd.service\" @ONLY)
+  # The same as a template: each instance takes the place of the service that runs.
+  set(instance \" (%i)\")
+  set(takeover \" --takeover\")
+  configure_file(\"${system}/stratumproxyd.service.in\" \"${CMAKE_CURRENT_BINARY_DIR}/stratumproxyd@.service\" @ONLY)
   if(NOT EXISTS \"\$ENV{DESTDIR}\${sysconfdir}/stratumproxy/stratumproxy.toml\")
     file(INSTALL \"${system}/stratumproxy.toml\" DESTINATION \"\${sysconfdir}/stratumproxy\")
   endif()
 " COMPONENT daemon)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/stratumproxyd.service DESTINATION lib/systemd/system COMPONENT daemon)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/stratumproxyd.service ${CMAKE_CURRENT_BINARY_DIR}/stratumproxyd@.service DESTINATION lib/systemd/system COMPONENT daemon)
 
 set(pages ${PROJECT_SOURCE_DIR}/docs)
 install(FILES ${pages}/man/stratumproxyd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT daemon)

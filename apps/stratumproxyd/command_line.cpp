@@ -58,7 +58,7 @@ void add_flags(CLI::App& app, given_flags& given) {
   add("--log.format", given.texts[6].second, "text|json", telling, "form of the log (default text)");
   const char* const upgrade = "Upgrade";
   app.add_flag("--takeover", given.take_over,
-               "take the place of the daemon that runs with this configuration (see [handover]); nobody is refused")
+               "take the place of the daemon that runs with this configuration, if one does (see [handover]); nobody is refused")
       ->group(upgrade);
   add("--drain-seconds,--handover.drain_seconds", given.drain_seconds, "SECONDS", upgrade,
       "when another one takes this one's place, the workers may stay so long (default 300)");

@@ -144,9 +144,12 @@ class daemon::impl final : public handover_host {
     warn_about(settings);
     warn_about(settings.tls, certificate.get());
     warn_about(settings.web.tls, web_certificate.get());
-    if (settings.handover.take_over) {
+    // A service that always asks starts after a crash, too.
+    if (settings.handover.take_over) try {
       predecessor_.emplace(settings.handover.socket);
       inherited = predecessor_->sockets_for(settings);
+    } catch (const nobody_answers& why) {
+      log_.write(log_level::info, "takeover_unneeded", why.what());
     }
     listen_for_http(settings, std::move(inherited.web));
     const auto web = http_.address();

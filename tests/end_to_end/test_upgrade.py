@@ -240,13 +240,28 @@ class Upgrade(HouseTest):
         with self.assertRaises(ConnectionRefusedError):
             await self.new_miner(new, account, at=old.listeners[0]).connect()
 
+    async def test_where_nobody_answers_it_starts_as_without_the_flag(self):
+        old = await self.first()
+        old.expected_gone = True
+        await old.kill()
+        self.assertTrue(self.socket.is_socket())
+        again = await self.daemon(arguments=["--takeover"], **self.options)  # where one has crashed
+        self.assertIn("takeover_unneeded", again.log_text())
+        again.expected_gone = True
+        await again.stop()
+        self.socket.unlink()
+        first = await self.daemon(arguments=["--takeover"], **self.options)
+        self.assertIn("takeover_unneeded", first.log_text())
+        second = await self.successor(first)
+        self.assertNotIn("takeover_unneeded", second.log_text())
+
     async def test_a_start_that_cannot_be_one(self):
         old = await self.first()
         precious = self.socket.parent / "precious.db"
         precious.write_text("precious")
         for options, words in (
             ({"arguments": ["--takeover"], "config": {}}, "[handover]"),
-            ({"arguments": ["--takeover"], "config": {"handover": {"socket": str(self.socket) + "-none"}}}, "start without --takeover"),
+            ({"arguments": ["--takeover"], "db": None, "config": {"handover": {"socket": str(self.socket) + "-none/x"}}}, "-none/x"),
             ({"db": None, "config": {"handover": {"socket": str(self.socket)}}}, "--takeover"),
             ({"db": None, "config": {"handover": {"socket": str(precious)}}}, f"{precious} is there and is no socket"),
         ):

@@ -15,6 +15,7 @@ from packages import make, run
 
 BUILD, SOURCE = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
 UNIT = "usr/lib/systemd/system/stratumproxyd.service"
+TEMPLATE = "usr/lib/systemd/system/stratumproxyd@.service"
 MOST_EXPOSURE = 2.0  # systemd's own scale, from 0 to 10
 
 
@@ -35,8 +36,8 @@ class Packages(unittest.TestCase):
         listing = [line.split(maxsplit=5) for line in run("dpkg-deb", "--contents", self.packages[package]).splitlines()]
         return {path.removeprefix("."): (mode, owner) for mode, owner, _, _, _, path in listing}
 
-    def unit(self):
-        return (self.root["stratumproxy"] / UNIT).read_text()
+    def unit(self, name=UNIT):
+        return (self.root["stratumproxy"] / name).read_text()
 
     def value(self, key):
         return re.search(rf"^{key}=(.*)$", self.unit(), re.M)[1]
@@ -100,6 +101,26 @@ class Packages(unittest.TestCase):
         self.assertEqual([self.value("User"), self.value("Group")], [users[1], users[1]])
         self.assertIn(f"/{self.value('StateDirectory')}/", (self.root["stratumproxy"] / "etc/stratumproxy/stratumproxy.toml").read_text())
 
+    def test_an_instance_of_the_template_takes_the_place_of_the_service(self):
+        other = self.unit(TEMPLATE).replace("Description=Stratum mining proxy (%i)", "Description=Stratum mining proxy").replace(".toml --takeover", ".toml")
+        self.assertEqual(other, self.unit())
+        # Both have the directory of the socket, and neither takes it from the other.
+        self.assertEqual(self.value("RuntimeDirectoryPreserve"), "yes")
+        socket = f"\"/run/{self.value('RuntimeDirectory')}/handover\""
+        self.assertIn(socket, (self.root["stratumproxy"] / "etc/stratumproxy/stratumproxy.toml").read_text())
+        for page in ("operations.md", "packages.md"):
+            self.assertIn(socket, (SOURCE / "docs" / page).read_text())
+
+    def test_pages_and_help_name_the_users_and_places_of_the_package(self):
+        program = self.root["stratumproxy"] / "usr/bin/stratumproxyd"
+        texts = {page.name: page.read_text() for page in [*(SOURCE / "docs").glob("*.md"), *(SOURCE / "docs/man").glob("*"), *(SOURCE / "docs").glob("*.toml")]}
+        for command in ((), ("status",), ("import-seed",)):
+            texts[" ".join(("--help", *command))] = run(program, *command, "--help")
+        places = {"/etc/stratumproxy", f"/var/lib/{self.value('StateDirectory')}", f"/run/{self.value('RuntimeDirectory')}"}
+        for name, text in texts.items():
+            self.assertLessEqual(set(re.findall(r"/(?:etc|var/lib|run)/stratumproxy[a-z]*", text)), places, name)
+            self.assertLessEqual(set(re.findall(r"sudo -u (\S+)", text)), {self.value("User")}, name)
+
     def test_installed_elsewhere_the_unit_says_where_and_a_configuration_that_is_there_stays(self):
         prefix = self.work / "elsewhere"
         install = ("cmake", "--install", BUILD, "--prefix", prefix, "--component", "daemon")
@@ -114,14 +135,15 @@ class Packages(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_systemd_takes_the_unit_and_finds_it_closed(self):
-        unit = self.work / "stratumproxyd.service"
         here = self.root["stratumproxy"] / "usr/bin/stratumproxyd"
-        unit.write_text(self.unit().replace("/usr/bin/stratumproxyd", str(here)))
-        self.assertEqual(run("systemd-analyze", "verify", "--man=no", unit), "")
-        report = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
-        exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", report)[1])
-        print(f"exposure {exposure}")
-        self.assertLessEqual(exposure, MOST_EXPOSURE, report)
+        for name in (UNIT, TEMPLATE):
+            unit = self.work / pathlib.Path(name).name.replace("@", "@blue")
+            unit.write_text(self.unit(name).replace("/usr/bin/stratumproxyd", str(here)))
+            self.assertEqual(run("systemd-analyze", "verify", "--man=no", unit), "")
+            report = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
+            exposure = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", report)[1])
+            print(f"exposure {exposure}")
+            self.assertLessEqual(exposure, MOST_EXPOSURE, report)
 
     @unittest.skipUnless(shutil.which("lintian"), "lintian is not installed")
     def test_lintian_finds_no_error(self):

@@ -95,7 +95,7 @@ void add_import_seed_command(CLI::App& app, chosen_command& chosen) {
       "Accounts keep their names and passwords, hashes their names. All rows are taken in one transaction, or none; what is\n"
       "here already, and the same, stays. The database is made if it is not there.\n"
       "\nExample:\n"
-      "  stratumproxyd import-seed /usr/share/proxy/proxy.db --dry-run --db sqlite:/var/lib/stratumproxyd/stratumproxy.db");
+      "  stratumproxyd import-seed /usr/share/proxy/proxy.db --dry-run --db sqlite:/var/lib/stratumproxy/stratumproxy.db");
   command->callback([given, &chosen] { chosen = [given](const config& settings) { return take_file(settings, *given); }; });
 }
 

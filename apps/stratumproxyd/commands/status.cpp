@@ -126,7 +126,7 @@ void add_status_command(CLI::App& app, chosen_command& chosen) {
       "The token is that of the configuration, or of the variable STRATUMPROXY_TOKEN. A read-only one will do.\n"
       "Exit codes: 0 it is ready; 1 it is not, or refuses to say; 2 no daemon answers.\n"
       "\nExamples:\n"
-      "  stratumproxyd status --config /etc/stratumproxyd.toml\n"
+      "  stratumproxyd status --config /etc/stratumproxy/stratumproxy.toml\n"
       "  stratumproxyd status --watch --web.addr 127.0.0.1:8080");
   command->callback([given, &chosen] { chosen = [given](const config& settings) { return show(settings, *given); }; });
 }

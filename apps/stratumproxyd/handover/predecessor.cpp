@@ -18,7 +18,7 @@ constexpr std::chrono::seconds patience{60};  // it may have totals to write fir
 unix_channel reach(const std::filesystem::path& socket) {
   if (socket.empty()) throw std::runtime_error("--takeover needs a socket under [handover] in the configuration file, the same as the running one's");
   auto channel = unix_channel::to(socket);
-  if (!channel) throw std::runtime_error(fmt::format("no stratumproxyd answers at {}: start without --takeover", socket.string()));
+  if (!channel) throw nobody_answers(fmt::format("no stratumproxyd answers at {}: this one starts as without --takeover", socket.string()));
   if (!channel->may_be_asked()) throw std::runtime_error(fmt::format("whoever answers at {} is another user", socket.string()));
   return std::move(*channel);
 }

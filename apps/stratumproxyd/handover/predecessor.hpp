@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -17,6 +18,11 @@
 #include "inherited_sockets.hpp"
 
 namespace stratumproxyd {
+
+/// No daemon runs whose place this one could take.
+struct nobody_answers : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 /// The running daemon whose place this one takes. What they say to each other, in this order:
 ///
@@ -32,7 +38,7 @@ class predecessor {
  public:
   static constexpr const char* version = "1";
 
-  /// Asks for its place. Throws std::runtime_error with one actionable line.
+  /// Asks for its place. Throws nobody_answers, or std::runtime_error with one actionable line.
   explicit predecessor(const std::filesystem::path& socket);
   ~predecessor();  ///< stops
   predecessor(const predecessor&) = delete;
