@@ -551,21 +551,27 @@ class Dashboard(DashboardTest):
             "the rig's history", name,
         )
 
+    async def change_answers(self, path, change):
+        """What pages get from a path that begins so is what this function makes of its text, in JavaScript."""
+        await self.page.before_scripts(f"""
+          const real = window.fetch;
+          window.fetch = async (path, options) => {{
+            const answer = await real(path, options);
+            if (!path.startsWith({json.dumps(path)}) || !answer.ok) return answer;
+            return new Response(({change})(await answer.text()), {{headers: answer.headers}});
+          }};
+        """)
+
     async def test_each_pool_has_the_hashrate_that_a_worker_brings_it(self):
         """An account with weights, whose worker has a row for each of its pools and is on one of them at a time."""
         await self.house()
         await self.miner(self.proxy, await self.proxy.register(self.farm.address))
-        await self.page.before_scripts("""
-          const real = window.fetch;
-          window.fetch = async (path, options) => {
-            const answer = await real(path, options);
-            if (!path.startsWith('api/v1/workers') || !answer.ok) return answer;
-            const said = await answer.json();
-            said.workers = said.workers.flatMap((row) => [{...row, hashrate: 7e12},
-              {...row, pool: 'other.example:3333', current: false, hashrate: 3e12}]);
-            return new Response(JSON.stringify(said), {headers: {'Content-Type': 'application/json'}});
-          };
-        """)
+        await self.change_answers("api/v1/workers", """(text) => {
+          const said = JSON.parse(text);
+          said.workers = said.workers.flatMap((row) => [{...row, hashrate: 7e12},
+            {...row, pool: 'other.example:3333', current: false, hashrate: 3e12}]);
+          return JSON.stringify(said);
+        }""")
         await self.open_page()
         await self.show("pools")
         await self.page.run("const choice = document.querySelector('#view-pools select'); choice.value = '1';"
@@ -584,14 +590,7 @@ class Dashboard(DashboardTest):
         """Those, too, that have no series of their own."""
         await self.house()
         await self.miner(self.proxy, await self.proxy.register(self.farm.address))
-        await self.page.before_scripts("""
-          const real = window.fetch;
-          window.fetch = async (path, options) => {
-            const answer = await real(path, options);
-            if (path !== 'metrics') return answer;
-            return new Response((await answer.text()).replace(/^(proxy_workers{.*}) 1$/m, '$1 7'));
-          };
-        """)
+        await self.change_answers("metrics", "(text) => text.replace(/^(proxy_workers{.*}) 1$/m, '$1 7')")
         await self.open_page(token=None)
         await self.page.until("return /7 workers/.test(document.querySelector('#tiles').textContent)", "all of them")
 

@@ -42,6 +42,16 @@ struct place {
   [[nodiscard]] std::filesystem::path socket() const { return std::filesystem::path(directory) / "socket"; }
 };
 
+/// A gate that answers.
+struct open_gate {
+  open_gate() { gate.start(); }
+
+  const place at;
+  stratumproxy::test::collecting_log log;
+  old_daemon host;
+  successor_gate gate{at.socket(), false, host, log};
+};
+
 }  // namespace
 
 TEST_CASE("a daemon leaves once its successor knows that it has retired, so that both cannot be gone") {
@@ -63,35 +73,27 @@ TEST_CASE("a daemon leaves once its successor knows that it has retired, so that
 }
 
 TEST_CASE("a successor that ends when it has its own socket, but does not serve yet, leaves the daemon where the next one asks") {
-  const place at;
-  stratumproxy::test::collecting_log log;
-  old_daemon host;
-  host.successor_knows.set_value();
-  successor_gate gate(at.socket(), false, host, log);
-  gate.start();
+  open_gate old;
+  old.host.successor_knows.set_value();
   {
-    const predecessor failing(at.socket());
-    const successor_gate own(at.socket(), true, host, log);
+    const predecessor failing(old.at.socket());
+    const successor_gate own(old.at.socket(), true, old.host, old.log);
   }
-  CHECK(host.told.empty());
+  CHECK(old.host.told.empty());
   old_daemon next_host;
-  predecessor next(at.socket());
-  successor_gate own(at.socket(), true, next_host, log);
+  predecessor next(old.at.socket());
+  successor_gate own(old.at.socket(), true, next_host, old.log);
   next.retire();
   own.start();
-  CHECK(host.left.get_future().get());
-  const predecessor last(at.socket());  // asks the one that serves
+  CHECK(old.host.left.get_future().get());
+  const predecessor last(old.at.socket());  // asks the one that serves
 }
 
 TEST_CASE("of two that ask at once the second one learns that the first has the place") {
-  const place at;
-  stratumproxy::test::collecting_log log;
-  old_daemon host;
-  host.successor_knows.set_value();
-  successor_gate gate(at.socket(), false, host, log);
-  gate.start();
-  predecessor first(at.socket());
-  auto second = unix_channel::to(at.socket());
+  open_gate old;
+  old.host.successor_knows.set_value();
+  predecessor first(old.at.socket());
+  auto second = unix_channel::to(old.at.socket());
   REQUIRE(second);
   second->set_patience(std::chrono::seconds(30));
   REQUIRE(second->send(std::vector<std::string>{"take", predecessor::version}));
@@ -99,5 +101,5 @@ TEST_CASE("of two that ask at once the second one learns that the first has the 
   const auto answer = second->receive();
   REQUIRE(answer);
   CHECK(answer->words == std::vector<std::string>{"refused", "another one has taken its place just now"});
-  CHECK_FALSE(unix_channel::to(at.socket()));
+  CHECK_FALSE(unix_channel::to(old.at.socket()));
 }
